@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+# Cairn's one Makefile. `make help` lists the targets, `V=1` shows commands.
+
+PROFILE ?= release
+BUILD   ?= build
+V       ?= 0
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+PREFIX  ?= /usr/local
+PYTHON  ?= /usr/bin/python3
+NODE    ?= node
+NPM     ?= npm
+
+CAIRN_VECTORS ?= ../shared/vectors
+export CAIRN_VECTORS := $(abspath $(CAIRN_VECTORS))
+
+OUT := $(BUILD)/$(PROFILE)
+Q   := $(if $(filter 1,$(V)),,@)
+say  = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---- flags --------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes \
+        -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough \
+        -Wdouble-promotion -Werror
+COMMON := -std=gnu17 -I. -MMD -MP -D_GNU_SOURCE -fno-common $(WARN)
+# Labels as values, __int128, statement expressions: GNU C that both compilers have.
+COMMON += -Wno-pedantic
+
+ifeq ($(PROFILE),release)
+  CFLAGS  ?= -O2 -g
+  PROFILE_CFLAGS  := -flto -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+  PROFILE_LDFLAGS := -flto=auto -O2 -pie -Wl,-z,relro,-z,now
+else ifeq ($(PROFILE),debug)
+  CFLAGS  ?= -Og -g
+  PROFILE_CFLAGS  := -DCAIRN_DEBUG
+else ifeq ($(PROFILE),asan)
+  CFLAGS  ?= -O1 -g
+  PROFILE_CFLAGS  := -DCAIRN_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  PROFILE_LDFLAGS := -fsanitize=address,undefined
+else ifeq ($(PROFILE),tsan)
+  CFLAGS  ?= -O1 -g
+  PROFILE_CFLAGS  := -fsanitize=thread
+  PROFILE_LDFLAGS := -fsanitize=thread
+else ifeq ($(PROFILE),msan)
+  CC := clang-14
+  CFLAGS  ?= -O1 -g
+  PROFILE_CFLAGS  := -fsanitize=memory -fno-omit-frame-pointer
+  PROFILE_LDFLAGS := -fsanitize=memory
+else ifeq ($(PROFILE),fuzz)
+  CC := clang-14
+  CFLAGS  ?= -O1 -g
+  PROFILE_CFLAGS  := -DCAIRN_DEBUG -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+  PROFILE_LDFLAGS := -fsanitize=fuzzer,address,undefined
+else ifeq ($(PROFILE),cov)
+  CFLAGS  ?= -O0 -g
+  PROFILE_CFLAGS  := --coverage
+  PROFILE_LDFLAGS := --coverage
+else
+  $(error unknown PROFILE=$(PROFILE): release debug asan tsan msan fuzz cov)
+endif
+
+AR := $(if $(findstring clang,$(CC)),llvm-ar-14,gcc-ar)
+
+PKGS_chain     := libsecp256k1 lmdb libcrypto jansson
+PKGS_vm        := gmp
+PKGS_consensus := libuv
+PKGS_rpc       := libmicrohttpd
+PKGS_wallet    := libcurl
+PKGS_test      := criterion
+
+ifneq ($(shell command -v pkg-config),)
+pkg_libs = $(shell pkg-config --libs $(1) 2>/dev/null)
+endif
+LIBS_chain     = $(call pkg_libs,$(PKGS_chain)) -lpthread
+LIBS_vm        = $(call pkg_libs,$(PKGS_vm))
+LIBS_consensus = $(call pkg_libs,$(PKGS_consensus))
+LIBS_rpc       = $(call pkg_libs,$(PKGS_rpc))
+LIBS_wallet    = $(call pkg_libs,$(PKGS_wallet))
+LIBS_test      = $(call pkg_libs,$(PKGS_test))
+
+# ---- sources and libraries ----------------------------------------------------------------
+
+LAYERS := chain vm consensus rpc wallet
+src_of  = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
+MAINS  := rpc/cairnd/main.c wallet/main.c
+
+$(foreach L,$(LAYERS),$(eval SRC_$(L) := $(filter-out $(MAINS),$(call src_of,$(L)))))
+$(foreach L,$(LAYERS),$(eval OBJ_$(L) := $(SRC_$(L):%.c=$(OUT)/obj/%.o)))
+SRC_support := $(call src_of,test/support)
+OBJ_support := $(SRC_support:%.c=$(OUT)/obj/%.o)
+
+$(OUT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(COMMON) $(CFLAGS) $(PROFILE_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -c -o $@ $<
+
+# Bytes of data files inside the binary: `embed/PATH.o` defines embed_<path with _> (start)
+# and embed_<path with _>_end.
+EMBED_rpc    := $(wildcard rpc/page/*.html rpc/page/*.css rpc/page/*.js genesis/artifacts/*.json)
+EMBED_wallet := $(wildcard wallet/data/*)
+$(foreach L,rpc wallet,$(eval OBJ_$(L) += $(EMBED_$(L):%=$(OUT)/embed/%.o)))
+sym = $(subst /,_,$(subst .,_,$(subst -,_,$(1))))
+$(OUT)/embed/%.o: %
+	@mkdir -p $(@D)
+	$(call say,EMBED,$<)printf '.section .rodata\n.global embed_%s\n.global embed_%s_end\n.balign 16\nembed_%s:\n.incbin "%s"\nembed_%s_end:\n.byte 0\n.section .note.GNU-stack,"",@progbits\n' \
+	  $(call sym,$<) $(call sym,$<) $(call sym,$<) $< $(call sym,$<) | $(CC) -x assembler -c -o $@ -
+
+define lib_rule
+$$(OUT)/lib$(1).a: $$(OBJ_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(call say,AR,$$@)$$(AR) rcs $$@ $$^
+endef
+$(foreach L,$(LAYERS) support,$(eval $(call lib_rule,$(L))))
+
+# What each layer may see: itself and those below. A forbidden upward call does not link.
+BELOW_chain     := chain
+BELOW_vm        := vm chain
+BELOW_consensus := consensus vm chain
+BELOW_rpc       := rpc consensus vm chain
+BELOW_wallet    := wallet chain
+libs_of  = $(foreach L,$(BELOW_$(1)),$(OUT)/lib$(L).a)
+extra_of = $(foreach L,$(BELOW_$(1)),$(LIBS_$(L)))
+link     = $(CC) $(CFLAGS) $(PROFILE_LDFLAGS) $(LDFLAGS) -o $@
+
+# ---- programs -----------------------------------------------------------------------------
+
+PROGRAMS := $(if $(wildcard rpc/cairnd/main.c),$(OUT)/cairnd) $(if $(wildcard wallet/main.c),$(OUT)/cairn)
+
+.PHONY: all
+all: $(PROGRAMS) $(foreach L,$(LAYERS),$(if $(SRC_$(L)),$(OUT)/lib$(L).a)) $(if $(filter release,$(PROFILE)),programs-here)
+
+$(OUT)/cairnd: $(OUT)/obj/rpc/cairnd/main.o $(call libs_of,rpc)
+	$(call say,LINK,$@)$(link) $^ $(call extra_of,rpc)
+
+$(OUT)/cairn: $(OUT)/obj/wallet/main.o $(call libs_of,wallet)
+	$(call say,LINK,$@)$(link) $^ $(call extra_of,wallet)
+
+.PHONY: programs-here
+programs-here: $(PROGRAMS)
+	@for p in $(notdir $(PROGRAMS)); do ln -sf $(PROFILE)/$$p $(BUILD)/$$p; done
+
+# ---- unit tests: one program per layer, linked with that layer and those below --------------
+
+define unit_rule
+UNIT_SRC_$(1) := $$(call src_of,test/unit/$(1))
+ifneq ($$(UNIT_SRC_$(1)),)
+UNITS += $$(OUT)/test/unit_$(1)
+$$(OUT)/test/unit_$(1): $$(UNIT_SRC_$(1):%.c=$$(OUT)/obj/%.o) $$(OUT)/libsupport.a $$(call libs_of,$(1))
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$$(link) $$^ $$(OUT)/libsupport.a $$(call libs_of,$(1)) $$(call extra_of,$(1)) $$(LIBS_test)
+endif
+endef
+$(foreach L,$(LAYERS),$(eval $(call unit_rule,$(L))))
+
+.PHONY: unit
+unit: $(UNITS)
+	@test/run_units.sh $(UNITS)
+
+# ---- official vectors: one program per file, linked with what it needs ----------------------
+
+CONFORMANCE := $(patsubst test/conformance/%.c,$(OUT)/test/conformance_%,$(wildcard test/conformance/*.c))
+$(OUT)/test/conformance_%: $(OUT)/obj/test/conformance/%.o $(OUT)/libsupport.a $(call libs_of,consensus)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
+
+.PHONY: conformance
+conformance: $(CONFORMANCE)
+	@for t in $(CONFORMANCE); do echo "== $${t##*/}"; $$t || exit 1; done
+
+# ---- fuzz targets: PROFILE=fuzz ------------------------------------------------------------
+
+FUZZERS := $(patsubst test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard test/fuzz/*.c))
+$(OUT)/fuzz/%: $(OUT)/obj/test/fuzz/%.o $(OUT)/libsupport.a $(call libs_of,rpc) $(OUT)/libwallet.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,rpc) $(call extra_of,rpc) $(LIBS_wallet)
+
+FUZZ_SECONDS ?= 20
+.PHONY: fuzz fuzz-build
+fuzz-build: $(FUZZERS)
+fuzz:
+	$(Q)$(MAKE) --no-print-directory PROFILE=fuzz fuzz-build
+	$(Q)test/fuzz/run.sh $(BUILD)/fuzz/fuzz $(FUZZ_SECONDS)
+
+# ---- benchmarks -----------------------------------------------------------------------------
+
+BENCHES := $(patsubst test/bench/%.c,$(OUT)/bench/%,$(wildcard test/bench/*.c))
+$(OUT)/bench/%: $(OUT)/obj/test/bench/%.o $(OUT)/libsupport.a $(call libs_of,rpc)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,rpc) $(call extra_of,rpc)
+
+B ?=
+.PHONY: bench
+bench: all $(BENCHES)
+	$(Q)test/bench/run.sh $(OUT)/bench $(B)
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+# ---- housekeeping ---------------------------------------------------------------------------
+
+.PHONY: clean help
+clean: ## remove build products
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// The world's hashes other than Keccak, over OpenSSL.
+
+#include "chain/base/bytes.h"
+
+hash_t sha256(bytes_t in);
+
+struct ripemd160_digest {
+    uint8_t b[20];
+};
+struct ripemd160_digest ripemd160(bytes_t in);
+
+/// SHA-256 in pieces.
+struct sha256_stream;
+struct sha256_stream *sha256_new(void); ///< never NULL
+void sha256_update(struct sha256_stream *s, bytes_t in);
+hash_t sha256_final_free(struct sha256_stream *s);

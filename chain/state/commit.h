@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// From a diff to a root, and from there to the disk. The root is needed when a block is
+/// proposed or checked; what was computed for it is kept and only written on commit, so a
+/// block's trie is updated once.
+
+#include "chain/base/arena.h"
+#include "chain/base/jobs.h"
+#include "chain/state/diff.h"
+#include "chain/store/db.h"
+
+/// Trie nodes and account records that a diff leads to; in the arena of state_apply.
+struct state_update;
+
+/// Computes the state root after `diff` on top of what `txn` (any transaction on the
+/// parent's state) sees. Writes nothing. `diff` must outlive the update.
+/// @return ERR_FULL, ERR_CORRUPT (a trie node does not hash to its name)
+MUST_USE err_t state_apply(struct state_update **out, hash_t *root, struct arena *arena,
+                           const struct db_txn *txn, const struct state_diff *diff,
+                           const struct jobs *jobs);
+
+/// Writes an update as the state after block `number`: flat tables, code, trie nodes,
+/// change set. The transaction's state must be the one the update was computed on.
+MUST_USE err_t state_write(struct db_txn *txn, const struct state_update *update,
+                           uint64_t number);

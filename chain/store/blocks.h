@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Headers, bodies, receipts and their look-ups. All reads take any transaction; views are
+/// valid until it ends (or its next write).
+
+#include "chain/base/arena.h"
+#include "chain/store/db.h"
+#include "chain/types/block.h"
+#include "chain/types/receipt.h"
+
+/// Where a transaction is.
+struct tx_location {
+    uint64_t block_number;
+    uint32_t index;
+};
+
+/// Highest block. ERR_NOT_FOUND in an empty store.
+MUST_USE err_t blocks_head(const struct db_txn *txn, uint64_t *number, hash_t *hash);
+
+MUST_USE err_t blocks_number_of(const struct db_txn *txn, uint64_t *number, const hash_t *hash);
+MUST_USE err_t blocks_hash_of(const struct db_txn *txn, hash_t *hash, uint64_t number);
+
+/// The header with the seals it was stored with.
+MUST_USE err_t blocks_header(const struct db_txn *txn, struct header *out, uint64_t number);
+/// Header's stored bytes (RLP).
+MUST_USE err_t blocks_header_raw(const struct db_txn *txn, bytes_t *out, uint64_t number);
+
+/// Header and body; senders are those stored with the block (recovered once).
+MUST_USE err_t blocks_get(const struct db_txn *txn, struct block *out, struct arena *arena,
+                          uint64_t number);
+
+/// Receipts of a block, with the fields that are not in the consensus form.
+MUST_USE err_t blocks_receipts(const struct db_txn *txn, struct receipt **out, size_t *count,
+                               struct arena *arena, uint64_t number);
+
+MUST_USE err_t blocks_find_tx(const struct db_txn *txn, struct tx_location *out,
+                              const hash_t *tx_hash);
+
+/// Writes a block, its receipts, look-ups and log index as the new head. `block->txs` have
+/// their senders. Number must be head + 1 (or 0 in an empty store).
+MUST_USE err_t blocks_append(struct db_txn *txn, const struct block *block,
+                             const struct receipt *receipts, size_t receipt_count);

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// A running node, as everything above consensus sees it: open, run, read by snapshots,
+/// hand in transactions, hear news. The only header of consensus/ that rpc/ includes.
+///
+/// Threads: the node starts its own (loop, executor, guard, workers). Everything here may be
+/// called from any thread unless it says otherwise.
+
+#include "chain/base/arena.h"
+#include "chain/base/err.h"
+#include "chain/store/db.h"
+#include "chain/types/block.h"
+#include "chain/types/chain_config.h"
+#include "chain/types/receipt.h"
+#include "vm/tx_check.h"
+
+struct node;
+
+struct node_options {
+    const char *data_dir;         ///< store/, guard/, pool.journal, LOCK live here
+    const struct genesis *genesis; ///< borrowed until node_close
+    const struct secret_key *key;  ///< node key: QBFT signer (and devp2p identity); borrowed
+    bool dev;                      ///< --dev: a block as soon as a transaction arrives
+    uint64_t dev_period_ms;        ///< --dev-period: 0 = on demand
+    uint64_t min_gas_price_wei;
+    unsigned price_bump_percent; ///< 10
+    size_t pool_pending_max;     ///< 4096
+    size_t pool_queued_max;      ///< 1024
+    bool journal_sync;           ///< --tx-journal=sync
+    uint64_t gas_limit_target;   ///< 0: keep the genesis's
+    unsigned workers;            ///< 0: one per core
+    uint64_t guard_reset_height; ///< --guard-reset-height, 0 = none
+};
+
+/// Opens (and if empty, fills with block 0) the data directory and starts the threads.
+/// @return ERR_BUSY (directory in use), ERR_MISMATCH (other genesis or version), ERR_IO,
+///         ERR_CORRUPT, ERR_INVALID. `detail` receives a sentence with the value seen and
+///         what to do.
+struct node_detail {
+    char text[320];
+};
+MUST_USE err_t node_open(struct node **out, const struct node_options *options,
+                         struct node_detail *detail);
+
+/// Stops signing, finishes the transaction in hand, joins all threads, closes the stores.
+void node_close(struct node *n);
+
+/// True once the node has met an error it cannot go on after (disk): the program must end
+/// with the exit code of `*why`.
+bool node_failed(struct node *n, err_t *why);
+
+const struct genesis *node_genesis(const struct node *n);
+const hash_t *node_genesis_hash(const struct node *n);
+
+/// An immutable picture of where the node stands, by value.
+struct node_status {
+    uint64_t head_number;
+    hash_t head_hash;
+    uint64_t head_timestamp_s;
+    u256_t head_base_fee_wei;
+    uint64_t head_gas_limit;
+    uint64_t head_gas_used;
+    u256_t next_base_fee_wei; ///< of the block after the head
+    uint64_t qbft_height;
+    uint32_t qbft_round;
+    const char *qbft_step; ///< "idle", "wait-block-time", "proposed", ...
+    bool is_validator;
+    address_t validator; ///< this node's own address
+    address_t proposer;  ///< of the height and round in progress
+    size_t validator_count;
+    size_t pool_pending;
+    size_t pool_queued;
+    bool accepting_txs; ///< false when the disk is nearly full
+};
+void node_status(struct node *n, struct node_status *out);
+
+/// The store, for read snapshots (db_begin_read).
+struct db *node_db(struct node *n);
+
+/// --- transactions ---
+
+enum submit_result {
+    SUBMIT_OK,
+    SUBMIT_KNOWN,          ///< already in the pool or in a block
+    SUBMIT_MALFORMED,      ///< does not decode; `why`
+    SUBMIT_INVALID,        ///< breaks a rule: `validity`
+    SUBMIT_UNDERPRICED,    ///< below --min-gas-price
+    SUBMIT_REPLACEMENT_UNDERPRICED,
+    SUBMIT_POOL_FULL,
+    SUBMIT_SENDER_LIMIT,   ///< too many of one sender, or nonce gap too wide
+    SUBMIT_STORAGE,        ///< disk nearly full or journal failed
+};
+struct submit_answer {
+    enum submit_result result;
+    enum tx_validity validity; ///< of SUBMIT_INVALID
+    const char *why;           ///< of SUBMIT_MALFORMED
+    hash_t hash;               ///< whenever the bytes decode
+    u256_t have;               ///< balance, nonce or fee seen, where it helps
+    u256_t want;
+};
+
+/// Checks, journals (synced) and pools one raw transaction; returns when its hash may be
+/// told to the sender.
+void node_submit_tx(struct node *n, struct submit_answer *out, bytes_t raw);
+
+/// Many at once: recovered in groups on the workers, one lock, one sync. out[count].
+void node_submit_txs(struct node *n, struct submit_answer *out, const bytes_t *raw,
+                     size_t count);
+
+/// A pooled transaction by hash, copied into `arena`. ERR_NOT_FOUND
+MUST_USE err_t node_pool_tx(struct node *n, struct tx *out, struct arena *arena,
+                            const hash_t *hash);
+
+/// The nonce after all pooled transactions of an account that follow each other without a
+/// gap, for eth_getTransactionCount(pending). ERR_NOT_FOUND if none is pooled.
+MUST_USE err_t node_pool_next_nonce(struct node *n, uint64_t *nonce, const address_t *sender);
+
+/// Everything pooled, copied into `arena`: pending and queued, by sender and nonce.
+struct pool_listing {
+    const struct tx *txs;
+    const bool *is_pending;
+    size_t count;
+};
+MUST_USE err_t node_pool_list(struct node *n, struct pool_listing *out, struct arena *arena);
+
+/// What became of a hash the pool has seen.
+enum tx_fate { TX_FATE_UNKNOWN, TX_FATE_PENDING, TX_FATE_QUEUED, TX_FATE_INCLUDED, TX_FATE_DROPPED };
+struct tx_fate_info {
+    enum tx_fate fate;
+    const char *reason; ///< why it was dropped; a literal
+    uint64_t since_s;
+};
+void node_tx_fate(struct node *n, struct tx_fate_info *out, const hash_t *hash);
+
+/// --- news ---
+
+enum node_news_kind { NEWS_HEAD, NEWS_PENDING_TX };
+struct node_news {
+    enum node_news_kind kind;
+    uint64_t number;  ///< NEWS_HEAD
+    hash_t hash;      ///< of the block or the transaction
+};
+/// `fn` is called on the node's own thread: it must only hand on and return.
+typedef void (*node_listener)(void *ctx, const struct node_news *news);
+MUST_USE err_t node_listen(struct node *n, node_listener fn, void *ctx, uint64_t *id);
+void node_unlisten(struct node *n, uint64_t id);
+
+/// --- validators ---
+
+/// The validators in force for block `number` (<= head + 1), sorted. ERR_NOT_FOUND, ERR_FULL
+MUST_USE err_t node_validators(struct node *n, const address_t **out, size_t *count,
+                               struct arena *arena, uint64_t number);
+/// This node's wish: vote an address in or out when it proposes.
+MUST_USE err_t node_propose_vote(struct node *n, const address_t *who, bool add);
+MUST_USE err_t node_discard_vote(struct node *n, const address_t *who);
+struct pending_vote {
+    address_t who;
+    bool add;
+};
+MUST_USE err_t node_pending_votes(struct node *n, const struct pending_vote **out, size_t *count,
+                                  struct arena *arena);
