@@ -13,8 +13,7 @@
 struct overlay;
 
 /// An empty overlay over `view` (copied; its ctx must outlive the overlay).
-MUST_USE err_t overlay_new(struct overlay **out, const struct state_view *view,
-                           size_t max_bytes);
+MUST_USE err_t overlay_new(struct overlay **out, const struct state_view *view, size_t max_bytes);
 void overlay_free(struct overlay *o);
 /// Forgets everything and starts over another view; keeps the memory.
 void overlay_reset(struct overlay *o, const struct state_view *view);

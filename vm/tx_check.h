@@ -22,8 +22,8 @@ enum tx_validity {
     TX_GAS_PRICE_OVERFLOW,     ///< gas limit * price + value does not fit 256 bits
     TX_NONCE_TOO_LOW,
     TX_NONCE_TOO_HIGH,
-    TX_INSUFFICIENT_FUNDS,     ///< balance < gas limit * max fee + value
-    TX_SENDER_NOT_EOA,         ///< EIP-3607
+    TX_INSUFFICIENT_FUNDS,       ///< balance < gas limit * max fee + value
+    TX_SENDER_NOT_EOA,           ///< EIP-3607
     TX_EMPTY_AUTHORIZATION_LIST, ///< EIP-7702
     TX_SET_CODE_CREATES,         ///< EIP-7702: no `to`
 };

@@ -45,7 +45,7 @@ struct block_ctx {
     uint64_t number;
     uint64_t timestamp_s;
     uint64_t gas_limit;
-    address_t coinbase; ///< fees and COINBASE
+    address_t coinbase;      ///< fees and COINBASE
     address_t fee_recipient; ///< who gets priority fees: coinbase, or QBFT's miningbeneficiary
     u256_t base_fee_wei;
     hash_t prev_randao; ///< mixHash
@@ -84,10 +84,10 @@ struct tx_result {
 
 /// Differences of eth_call and its kin from a real transaction.
 struct call_mode {
-    bool skip_nonce;         ///< any nonce will do
-    bool skip_balance;       ///< the sender need not afford the gas
-    bool skip_sender_code;   ///< EIP-3607 off
-    bool skip_base_fee;      ///< a fee of zero is allowed below the base fee
+    bool skip_nonce;           ///< any nonce will do
+    bool skip_balance;         ///< the sender need not afford the gas
+    bool skip_sender_code;     ///< EIP-3607 off
+    bool skip_base_fee;        ///< a fee of zero is allowed below the base fee
     bool (*cancelled)(void *); ///< asked at least every 10,000 instructions; may be NULL
     void *cancelled_ctx;
 };

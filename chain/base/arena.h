@@ -15,7 +15,7 @@
 struct arena {
     uint8_t *base;
     size_t used;
-    size_t cap; ///< bytes, the maximum for ever
+    size_t cap;  ///< bytes, the maximum for ever
     size_t high; ///< highest `used` since the last trim
 };
 

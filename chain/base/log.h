@@ -27,8 +27,7 @@ void log_line(enum log_level level, const char *module, const char *message, con
 
 #define LOG_AT(LEVEL, MODULE, MESSAGE, ...)                                                        \
     do {                                                                                           \
-        if (log_enabled((LEVEL), (MODULE)))                                                        \
-            log_line((LEVEL), (MODULE), (MESSAGE), __VA_ARGS__);                                   \
+        if (log_enabled((LEVEL), (MODULE))) log_line((LEVEL), (MODULE), (MESSAGE), __VA_ARGS__);   \
     } while (0)
 #define LOG_ERR(MODULE, MESSAGE, ...) LOG_AT(LOG_ERROR, MODULE, MESSAGE, __VA_ARGS__)
 #define LOG_WRN(MODULE, MESSAGE, ...) LOG_AT(LOG_WARN, MODULE, MESSAGE, __VA_ARGS__)

@@ -14,7 +14,8 @@ struct queue;
 
 /// @param wake  called after a message was put into an empty queue, from the sender's
 ///              thread and outside the lock (uv_async_send, say); may be NULL.
-MUST_USE err_t queue_new(struct queue **out, size_t max_count, void (*wake)(void *), void *wake_arg);
+MUST_USE err_t queue_new(struct queue **out, size_t max_count, void (*wake)(void *),
+                         void *wake_arg);
 
 /// Frees the queue; messages still in it are handed to `drop` (may be NULL).
 void queue_free(struct queue *q, void (*drop)(void *));

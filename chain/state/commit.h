@@ -22,5 +22,4 @@ MUST_USE err_t state_apply(struct state_update **out, hash_t *root, struct arena
 
 /// Writes an update as the state after block `number`: flat tables, code, trie nodes,
 /// change set. The transaction's state must be the one the update was computed on.
-MUST_USE err_t state_write(struct db_txn *txn, const struct state_update *update,
-                           uint64_t number);
+MUST_USE err_t state_write(struct db_txn *txn, const struct state_update *update, uint64_t number);

@@ -13,6 +13,5 @@ struct history_view {
 };
 
 /// @return ERR_NOT_FOUND if the block is above the head or its history was pruned.
-MUST_USE err_t history_view_init(struct history_view *v, const struct db_txn *txn,
-                                 uint64_t number);
+MUST_USE err_t history_view_init(struct history_view *v, const struct db_txn *txn, uint64_t number);
 struct state_view history_as_view(struct history_view *v);

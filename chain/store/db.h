@@ -21,7 +21,7 @@ struct db_table_def {
 };
 
 struct db_options {
-    const char *path;   ///< a directory; made (0700) if `create`
+    const char *path; ///< a directory; made (0700) if `create`
     bool create;
     bool read_only;     ///< a second process may look while the node runs
     size_t map_initial; ///< bytes; grows by itself (1.5 times, between write transactions)

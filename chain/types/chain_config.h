@@ -39,10 +39,10 @@ enum chain_engine {
 
 /// config.qbft and its transitions (Besu's keys, lower case). Times in milliseconds.
 struct qbft_config {
-    uint64_t block_period_ms;       ///< blockperiodseconds, or xblockperiodmilliseconds
-    bool period_is_ms;              ///< given in milliseconds: timestamps may repeat
-    uint64_t empty_block_period_ms; ///< 0: empty blocks like full ones
-    uint64_t request_timeout_ms;    ///< of round 0
+    uint64_t block_period_ms;        ///< blockperiodseconds, or xblockperiodmilliseconds
+    bool period_is_ms;               ///< given in milliseconds: timestamps may repeat
+    uint64_t empty_block_period_ms;  ///< 0: empty blocks like full ones
+    uint64_t request_timeout_ms;     ///< of round 0
     uint64_t max_request_timeout_ms; ///< cap of the doubling, default 60 s
     uint64_t epoch_length;
     u256_t block_reward_wei;
@@ -50,8 +50,8 @@ struct qbft_config {
     address_t beneficiary; ///< miningbeneficiary
     bool has_validator_contract;
     address_t validator_contract;
-    uint64_t message_queue_limit;        ///< messagequeuelimit
-    uint64_t future_messages_limit;      ///< futuremessageslimit
+    uint64_t message_queue_limit;   ///< messagequeuelimit
+    uint64_t future_messages_limit; ///< futuremessageslimit
     uint64_t future_messages_max_distance;
 };
 

@@ -14,9 +14,9 @@ enum {
     HEADER_FIELDS_CLASSIC = 15,
     HEADER_FIELDS_LONDON = 16,   ///< + baseFeePerGas
     HEADER_FIELDS_SHANGHAI = 17, ///< + withdrawalsRoot
-    HEADER_FIELDS_BLOB = 19,     ///< + blobGasUsed, excessBlobGas (Besu QBFT before 25.10 stops here)
-    HEADER_FIELDS_CANCUN = 20,   ///< + parentBeaconBlockRoot
-    HEADER_FIELDS_PRAGUE = 21,   ///< + requestsHash
+    HEADER_FIELDS_BLOB = 19,   ///< + blobGasUsed, excessBlobGas (Besu QBFT before 25.10 stops here)
+    HEADER_FIELDS_CANCUN = 20, ///< + parentBeaconBlockRoot
+    HEADER_FIELDS_PRAGUE = 21, ///< + requestsHash
 };
 
 #define BLOOM_BYTES 256

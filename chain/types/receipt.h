@@ -19,7 +19,7 @@ struct log_entry {
 
 struct receipt {
     enum tx_type type;
-    bool has_status;  ///< from Byzantium on; before it, post_root
+    bool has_status; ///< from Byzantium on; before it, post_root
     bool succeeded;
     hash_t post_root; ///< state root after the transaction, before Byzantium
     uint64_t cumulative_gas_used;

@@ -54,17 +54,17 @@ struct tx {
     bytes_t data;
     const struct access_entry *access_list;
     size_t access_count;
-    u256_t max_fee_per_blob_gas;   ///< type 3
-    const hash_t *blob_hashes;     ///< type 3
-    size_t blob_count;             ///< type 3
+    u256_t max_fee_per_blob_gas;                ///< type 3
+    const hash_t *blob_hashes;                  ///< type 3
+    size_t blob_count;                          ///< type 3
     const struct authorization *authorizations; ///< type 4
     size_t authorization_count;
     uint8_t y_parity; ///< recovery id 0 or 1
     u256_t r;
     u256_t s;
 
-    bytes_t raw;  ///< the signed encoding: type byte and payload, or the legacy list
-    hash_t hash;  ///< keccak256(raw)
+    bytes_t raw;     ///< the signed encoding: type byte and payload, or the legacy list
+    hash_t hash;     ///< keccak256(raw)
     bool has_sender; ///< `sender` was recovered
     address_t sender;
 };

@@ -18,7 +18,7 @@
 struct node;
 
 struct node_options {
-    const char *data_dir;         ///< store/, guard/, pool.journal, LOCK live here
+    const char *data_dir;          ///< store/, guard/, pool.journal, LOCK live here
     const struct genesis *genesis; ///< borrowed until node_close
     const struct secret_key *key;  ///< node key: QBFT signer (and devp2p identity); borrowed
     bool dev;                      ///< --dev: a block as soon as a transaction arrives
@@ -82,14 +82,14 @@ struct db *node_db(struct node *n);
 
 enum submit_result {
     SUBMIT_OK,
-    SUBMIT_KNOWN,          ///< already in the pool or in a block
-    SUBMIT_MALFORMED,      ///< does not decode; `why`
-    SUBMIT_INVALID,        ///< breaks a rule: `validity`
-    SUBMIT_UNDERPRICED,    ///< below --min-gas-price
+    SUBMIT_KNOWN,       ///< already in the pool or in a block
+    SUBMIT_MALFORMED,   ///< does not decode; `why`
+    SUBMIT_INVALID,     ///< breaks a rule: `validity`
+    SUBMIT_UNDERPRICED, ///< below --min-gas-price
     SUBMIT_REPLACEMENT_UNDERPRICED,
     SUBMIT_POOL_FULL,
-    SUBMIT_SENDER_LIMIT,   ///< too many of one sender, or nonce gap too wide
-    SUBMIT_STORAGE,        ///< disk nearly full or journal failed
+    SUBMIT_SENDER_LIMIT, ///< too many of one sender, or nonce gap too wide
+    SUBMIT_STORAGE,      ///< disk nearly full or journal failed
 };
 struct submit_answer {
     enum submit_result result;
@@ -105,8 +105,7 @@ struct submit_answer {
 void node_submit_tx(struct node *n, struct submit_answer *out, bytes_t raw);
 
 /// Many at once: recovered in groups on the workers, one lock, one sync. out[count].
-void node_submit_txs(struct node *n, struct submit_answer *out, const bytes_t *raw,
-                     size_t count);
+void node_submit_txs(struct node *n, struct submit_answer *out, const bytes_t *raw, size_t count);
 
 /// A pooled transaction by hash, copied into `arena`. ERR_NOT_FOUND
 MUST_USE err_t node_pool_tx(struct node *n, struct tx *out, struct arena *arena,
@@ -125,7 +124,13 @@ struct pool_listing {
 MUST_USE err_t node_pool_list(struct node *n, struct pool_listing *out, struct arena *arena);
 
 /// What became of a hash the pool has seen.
-enum tx_fate { TX_FATE_UNKNOWN, TX_FATE_PENDING, TX_FATE_QUEUED, TX_FATE_INCLUDED, TX_FATE_DROPPED };
+enum tx_fate {
+    TX_FATE_UNKNOWN,
+    TX_FATE_PENDING,
+    TX_FATE_QUEUED,
+    TX_FATE_INCLUDED,
+    TX_FATE_DROPPED
+};
 struct tx_fate_info {
     enum tx_fate fate;
     const char *reason; ///< why it was dropped; a literal
@@ -138,8 +143,8 @@ void node_tx_fate(struct node *n, struct tx_fate_info *out, const hash_t *hash);
 enum node_news_kind { NEWS_HEAD, NEWS_PENDING_TX };
 struct node_news {
     enum node_news_kind kind;
-    uint64_t number;  ///< NEWS_HEAD
-    hash_t hash;      ///< of the block or the transaction
+    uint64_t number; ///< NEWS_HEAD
+    hash_t hash;     ///< of the block or the transaction
 };
 /// `fn` is called on the node's own thread: it must only hand on and return.
 typedef void (*node_listener)(void *ctx, const struct node_news *news);
