@@ -131,6 +131,7 @@ link     = $(CC) $(CFLAGS) $(PROFILE_LDFLAGS) $(LDFLAGS) -o $@
 PROGRAMS := $(if $(wildcard rpc/cairnd/main.c),$(OUT)/cairnd) $(if $(wildcard wallet/main.c),$(OUT)/cairn)
 
 .PHONY: all
+all: ## build everything (PROFILE=release debug asan tsan msan fuzz cov)
 all: $(PROGRAMS) $(foreach L,$(LAYERS),$(if $(SRC_$(L)),$(OUT)/lib$(L).a)) $(if $(filter release,$(PROFILE)),programs-here)
 
 $(OUT)/cairnd: $(OUT)/obj/rpc/cairnd/main.o $(call libs_of,rpc)
@@ -199,11 +200,93 @@ bench: all $(BENCHES)
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
+# ---- small tools that tests use -------------------------------------------------------------
+
+TOOLS := $(patsubst test/tools/%.c,$(OUT)/tools/%,$(wildcard test/tools/*.c))
+$(OUT)/tools/%: $(OUT)/obj/test/tools/%.o $(OUT)/libsupport.a $(call libs_of,consensus)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
+
+.PHONY: tools
+tools: $(TOOLS)
+
+# ---- what a person calls ---------------------------------------------------------------------
+
+# A newcomer's machine has neither the libraries nor pkg-config when make reads this file, so
+# these install first and start again.
+.PHONY: deps test test-now soak interop contracts contracts-check
+deps: ## install the Debian packages that are missing (root or sudo)
+	$(Q).ci/deps.sh build
+
+test: ## install what is missing, build, pass every test that needs nothing but Debian
+	$(Q).ci/deps.sh build
+	$(Q)$(MAKE) --no-print-directory test-now
+
+test-now: all tools
+	$(Q)$(MAKE) --no-print-directory unit
+	$(Q)$(MAKE) --no-print-directory conformance
+	$(Q)$(PYTHON) test/e2e/run.py --bin $(OUT) all
+
+run: ## install what is missing, build, run a whole federated round on real data (ONCE=1: and end)
+	$(Q).ci/deps.sh build
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)ONCE=$(ONCE) CAIRN_BIN=$(abspath $(OUT)) $(PYTHON) genesis/demo/run.py
+.PHONY: run
+
+interop: all ## tests against software from npm: ethers, viem, cast, contracts
+	$(Q).ci/deps.sh interop
+	$(Q)test/interop/run.sh $(abspath $(OUT))
+
+contracts: ## compile the system contracts again (needs node and npm)
+	$(Q).ci/deps.sh interop
+	$(Q)cd genesis/build && $(NPM) ci --silent --no-audit --no-fund
+	$(Q)$(NODE) genesis/build/build.mjs
+
+contracts-check: ## fail if the committed artifacts are not what the sources compile to
+	$(Q).ci/deps.sh interop
+	$(Q)cd genesis/build && $(NPM) ci --silent --no-audit --no-fund
+	$(Q)$(NODE) genesis/build/build.mjs --check
+
+# ---- linters ---------------------------------------------------------------------------------
+
+LINTED := $(sort $(foreach L,$(LAYERS),$(call src_of,$(L))) $(call src_of,test))
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+
+.PHONY: lint lint-now fmt
+lint: ## formatter, house rules, clang-tidy, cppcheck
+	$(Q)$(MAKE) --no-print-directory PROFILE=debug lint-now
+
+lint-now: lint-fmt lint-house $(LINTED:%.c=$(OUT)/lint/%.tidy) lint-cppcheck
+.PHONY: lint-fmt lint-house lint-cppcheck
+lint-fmt:
+	$(Q)clang-format-14 --dry-run -Werror $(FORMATTED)
+lint-house:
+	$(Q)$(PYTHON) test/lint/house_rules.py
+lint-cppcheck:
+	$(Q)mkdir -p $(BUILD)/cppcheck && cppcheck -q --std=c17 --enable=warning,performance,portability \
+	  --inline-suppr --suppressions-list=test/lint/cppcheck.txt --error-exitcode=1 -I. \
+	  --cppcheck-build-dir=$(BUILD)/cppcheck -j2 $(foreach L,$(LAYERS),$(wildcard $(L)))
+# A file is read again when it or anything it includes has changed: the object knows.
+$(OUT)/lint/%.tidy: $(OUT)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$*.c)clang-tidy-14 --quiet $*.c -- -std=gnu17 -D_GNU_SOURCE -DCAIRN_DEBUG -I. 2>/dev/null
+	@touch $@
+
+fmt: ## format every C file
+	$(Q)clang-format-14 -i $(FORMATTED)
+
 # ---- housekeeping ---------------------------------------------------------------------------
 
-.PHONY: clean help
+.PHONY: clean help install compile_commands.json
+install: all ## programs under PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+
+compile_commands.json: ## for editors
+	$(Q)mkdir -p $(BUILD) && printf '%s\n' $(LINTED) | $(PYTHON) -c 'import json,os,sys; print(json.dumps([{"directory":os.getcwd(),"file":f.strip(),"arguments":["cc","-std=gnu17","-D_GNU_SOURCE","-I.","-c",f.strip()]} for f in sys.stdin], indent=1))' > $(BUILD)/compile_commands.json
+
 clean: ## remove build products
 	rm -rf $(BUILD)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
