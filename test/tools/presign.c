@@ -36,13 +36,20 @@ static bool set(struct settings *s, const char *flag, const char *text)
     char *end;
     const uint64_t v = strtoull(text, &end, 10);
     if (*end != 0 || *text == 0) return false;
-    if (strcmp(flag, "--accounts") == 0) s->accounts = v;
-    else if (strcmp(flag, "--seed") == 0) s->seed = v;
-    else if (strcmp(flag, "--each") == 0) s->each = v;
-    else if (strcmp(flag, "--first-nonce") == 0) s->first_nonce = v;
-    else if (strcmp(flag, "--chain-id") == 0) s->chain_id = v;
-    else if (strcmp(flag, "--max-fee") == 0) s->max_fee = v;
-    else return false;
+    if (strcmp(flag, "--accounts") == 0)
+        s->accounts = v;
+    else if (strcmp(flag, "--seed") == 0)
+        s->seed = v;
+    else if (strcmp(flag, "--each") == 0)
+        s->each = v;
+    else if (strcmp(flag, "--first-nonce") == 0)
+        s->first_nonce = v;
+    else if (strcmp(flag, "--chain-id") == 0)
+        s->chain_id = v;
+    else if (strcmp(flag, "--max-fee") == 0)
+        s->max_fee = v;
+    else
+        return false;
     return true;
 }
 
@@ -119,7 +126,8 @@ int main(int argc, char **argv)
     err_t err = secp_setup();
     if (err_ok(err)) err = secret_new(&key);
     if (err_ok(err)) {
-        err = strcmp(argv[1], "addresses") == 0 ? print_addresses(&s, key) : print_transfers(&s, key);
+        err =
+            strcmp(argv[1], "addresses") == 0 ? print_addresses(&s, key) : print_transfers(&s, key);
     }
     secret_free(key);
     if (err_ok(err)) return 0;

@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs the benchmarks of a folder (or the one named) and compares ratios with targets.json.
+# usage: run.sh DIR [NAME]; JSON lines on stdout and in DIR/results.jsonl, text on stderr.
+set -eu
+dir=$1
+only=${2:-}
+here=$(dirname "$0")
+: >"$dir/results.jsonl"
+for program in "$dir"/*; do
+    [ -x "$program" ] && [ ! -d "$program" ] || continue
+    name=${program##*/}
+    [ -z "$only" ] || [ "$only" = "$name" ] || continue
+    echo "== $name" >&2
+    "$program" >>"$dir/results.jsonl"
+done
+if [ -z "$only" ] || [ "$only" = node ]; then
+    echo "== node" >&2
+    python3 "$here/node.py" --bin "$(dirname "$dir")" >>"$dir/results.jsonl"
+fi
+cat "$dir/results.jsonl"
+python3 "$here/compare.py" "$here/targets.json" "$dir/results.jsonl"
