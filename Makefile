@@ -29,6 +29,8 @@ WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstric
 COMMON := -std=gnu17 -I. -MMD -MP -D_GNU_SOURCE -fno-common $(WARN)
 # Labels as values, __int128, statement expressions: GNU C that both compilers have.
 COMMON += -Wno-pedantic
+# A log line without fields has an empty format.
+COMMON += -Wno-format-zero-length
 
 ifeq ($(PROFILE),release)
   CFLAGS  ?= -O2 -g

@@ -11,7 +11,7 @@
 #include "chain/base/err.h"
 
 struct map {
-    uint8_t *slots; ///< cap slots of 1 + key_len + value_len bytes
+    uint8_t *slots; ///< cap slots: value (aligned to 8), key, used byte
     size_t key_len;
     size_t value_len;
     size_t count;

@@ -154,7 +154,26 @@ u256_t u256_from_be(bytes_t in);
 /// Writes the minimal big-endian form (nothing for zero). @return its length, 0..32
 size_t u256_to_be_min(uint8_t out[32], const u256_t *a);
 
-u256_t u256_mul(const u256_t *a, const u256_t *b); ///< mod 2^256
+/// a * b mod 2^256.
+static inline u256_t u256_mul(const u256_t *a, const u256_t *b)
+{
+    const uint64_t a0 = a->limb[0], a1 = a->limb[1], a2 = a->limb[2], a3 = a->limb[3];
+    const uint64_t b0 = b->limb[0], b1 = b->limb[1], b2 = b->limb[2], b3 = b->limb[3];
+    // Columns 0..3 of the schoolbook product; column 3 needs only low halves.
+    const unsigned __int128 p00 = (unsigned __int128)a0 * b0;
+    const unsigned __int128 p01 = (unsigned __int128)a0 * b1;
+    const unsigned __int128 p10 = (unsigned __int128)a1 * b0;
+    const unsigned __int128 p02 = (unsigned __int128)a0 * b2;
+    const unsigned __int128 p11 = (unsigned __int128)a1 * b1;
+    const unsigned __int128 p20 = (unsigned __int128)a2 * b0;
+    unsigned __int128 t = (p00 >> 64) + (uint64_t)p01 + (uint64_t)p10;
+    const uint64_t r1 = (uint64_t)t;
+    t = (t >> 64) + (p01 >> 64) + (p10 >> 64) + (uint64_t)p02 + (uint64_t)p11 + (uint64_t)p20;
+    const uint64_t r2 = (uint64_t)t;
+    const uint64_t r3 = (uint64_t)(t >> 64) + (uint64_t)(p02 >> 64) + (uint64_t)(p11 >> 64) +
+                        (uint64_t)(p20 >> 64) + a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0;
+    return (u256_t){{(uint64_t)p00, r1, r2, r3}};
+}
 
 /// Quotient and remainder; by zero both are zero (Yellow Paper, DIV and MOD). Either
 /// output may be NULL.
@@ -165,9 +184,48 @@ u256_t u256_smod(const u256_t *a, const u256_t *b); ///< sign of the dividend
 u256_t u256_addmod(const u256_t *a, const u256_t *b, const u256_t *m); ///< on the full 257-bit sum
 u256_t u256_mulmod(const u256_t *a, const u256_t *b, const u256_t *m); ///< on the full 512 bits
 u256_t u256_exp(const u256_t *base, const u256_t *exponent);           ///< mod 2^256, 0^0 = 1
-u256_t u256_shl(const u256_t *a, unsigned bits);                       ///< zero from 256 on
-u256_t u256_shr(const u256_t *a, unsigned bits);
-u256_t u256_sar(const u256_t *a, unsigned bits); ///< arithmetic; all sign bits from 256 on
+
+/// Shifts; everything is shifted out from 256 on.
+static inline u256_t u256_shl(const u256_t *a, unsigned bits)
+{
+    u256_t r = {{0}};
+    if (bits >= 256) return r;
+    const unsigned limbs = bits / 64;
+    const unsigned rest = bits % 64;
+    for (unsigned i = 3; i + 1 > limbs; i--) {
+        const uint64_t high = a->limb[i - limbs];
+        const uint64_t low = i > limbs ? a->limb[i - limbs - 1] : 0;
+        r.limb[i] = rest == 0 ? high : high << rest | low >> (64 - rest);
+        if (i == 0) break;
+    }
+    return r;
+}
+
+/// Bits move to the right and `fill` (0 or all ones) comes in.
+static inline u256_t u256_shift_right(const u256_t *a, unsigned bits, uint64_t fill)
+{
+    u256_t r = {{fill, fill, fill, fill}};
+    if (bits >= 256) return r;
+    const unsigned limbs = bits / 64;
+    const unsigned rest = bits % 64;
+    for (unsigned i = 0; i + limbs < 4; i++) {
+        const uint64_t low = a->limb[i + limbs];
+        const uint64_t high = i + limbs + 1 < 4 ? a->limb[i + limbs + 1] : fill;
+        r.limb[i] = rest == 0 ? low : low >> rest | high << (64 - rest);
+    }
+    return r;
+}
+
+static inline u256_t u256_shr(const u256_t *a, unsigned bits)
+{
+    return u256_shift_right(a, bits, 0);
+}
+
+/// Arithmetic: the sign bit comes in.
+static inline u256_t u256_sar(const u256_t *a, unsigned bits)
+{
+    return u256_shift_right(a, bits, a->limb[3] >> 63 != 0 ? UINT64_MAX : 0);
+}
 
 /// Decimal text without leading zeros, terminated; at most 78 digits.
 struct u256_text {

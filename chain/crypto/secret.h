@@ -15,7 +15,7 @@ struct secret_key {
     uint8_t b[32];
 };
 
-/// A zeroed key in a locked page of its own (mlock, MADV_DONTDUMP). ERR_IO if the system
+/// A zeroed key in a locked page (mlock, MADV_DONTDUMP; shared with other keys only). ERR_IO if the system
 /// refuses to lock; then no key is handled.
 MUST_USE err_t secret_new(struct secret_key **out);
 void secret_free(struct secret_key *key); ///< wipes first; NULL is allowed
