@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Made by genesis/build/build.mjs from the contracts' ABIs: change those, then run "make contracts".
-#ifndef CHAIN_FED_CONTRACTS_H
-#define CHAIN_FED_CONTRACTS_H
+#pragma once
 
 /// The system contracts: where genesis puts them, and the selectors of their functions and errors
 /// and the topics of their events.
 
-#include <stddef.h>
-#include <stdint.h>
+#include "chain/base/bytes.h"
 
 // clang-format off
 
@@ -29,16 +27,16 @@ enum fed_contract {
 };
 
 /// Address of each contract.
-extern const uint8_t fed_contract_address[FED_CONTRACTS][20];
+extern const address_t fed_contract_address[FED_CONTRACTS];
 
 /// Name of each contract, as in genesis/artifacts and in the Directory.
 extern const char *const fed_contract_name[FED_CONTRACTS];
 
 /// The account that deploys them; nobody has its key.
-extern const uint8_t fed_deployer_address[20];
+extern const address_t fed_deployer_address;
 
 /// Delegate of all tokens that must not count as votes; nobody's account.
-extern const uint8_t fed_sentinel_address[20];
+extern const address_t fed_sentinel_address;
 
 /// Selectors of functions: the first four bytes of call data as a big-endian number.
 #define FED_SEL_TIMELOCK_CONTROLLER_CANCELLER_ROLE UINT32_C(0xb08e51c0) ///< CANCELLER_ROLE()
@@ -440,7 +438,7 @@ enum fed_event {
 };
 
 /// First topic of each event.
-extern const uint8_t fed_event_topic[FED_EVENTS][32];
+extern const hash_t fed_event_topic[FED_EVENTS];
 
 /// What an entry of fed_items describes.
 enum fed_item_kind { FED_ITEM_FUNCTION = 0, FED_ITEM_EVENT, FED_ITEM_ERROR };
@@ -463,5 +461,3 @@ extern const struct fed_item fed_items[];
 extern const size_t fed_item_count;
 
 // clang-format on
-
-#endif

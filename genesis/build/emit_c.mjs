@@ -49,14 +49,12 @@ export function cHeader(deploy, artifacts, keccak256) {
   const out = [];
   out.push(`// SPDX-License-Identifier: Apache-2.0
 // Made by genesis/build/build.mjs from the contracts' ABIs: change those, then run "make contracts".
-#ifndef CHAIN_FED_CONTRACTS_H
-#define CHAIN_FED_CONTRACTS_H
+#pragma once
 
 /// The system contracts: where genesis puts them, and the selectors of their functions and errors
 /// and the topics of their events.
 
-#include <stddef.h>
-#include <stdint.h>
+#include "chain/base/bytes.h"
 
 // clang-format off
 
@@ -67,16 +65,16 @@ enum fed_contract {`);
 };
 
 /// Address of each contract.
-extern const uint8_t fed_contract_address[FED_CONTRACTS][20];
+extern const address_t fed_contract_address[FED_CONTRACTS];
 
 /// Name of each contract, as in genesis/artifacts and in the Directory.
 extern const char *const fed_contract_name[FED_CONTRACTS];
 
 /// The account that deploys them; nobody has its key.
-extern const uint8_t fed_deployer_address[20];
+extern const address_t fed_deployer_address;
 
 /// Delegate of all tokens that must not count as votes; nobody's account.
-extern const uint8_t fed_sentinel_address[20];
+extern const address_t fed_sentinel_address;
 
 /// Selectors of functions: the first four bytes of call data as a big-endian number.`);
   for (const i of of('FUNCTION')) out.push(`#define ${i.constant} UINT32_C(0x${i.hash.slice(0, 8)}) ///< ${i.signature}`);
@@ -91,7 +89,7 @@ enum fed_event {`);
 };
 
 /// First topic of each event.
-extern const uint8_t fed_event_topic[FED_EVENTS][32];
+extern const hash_t fed_event_topic[FED_EVENTS];
 
 /// What an entry of fed_items describes.
 enum fed_item_kind { FED_ITEM_FUNCTION = 0, FED_ITEM_EVENT, FED_ITEM_ERROR };
@@ -114,8 +112,6 @@ extern const struct fed_item fed_items[];
 extern const size_t fed_item_count;
 
 // clang-format on
-
-#endif
 `);
   return out.join('\n');
 }
@@ -129,20 +125,20 @@ export function cSource(deploy, artifacts, keccak256) {
 
 // clang-format off
 
-const uint8_t fed_contract_address[FED_CONTRACTS][20] = {`);
-  for (const s of deploy.steps) out.push(`    [FED_${upper(s.contract)}] = {${bytes(s.address)}},`);
+const address_t fed_contract_address[FED_CONTRACTS] = {`);
+  for (const s of deploy.steps) out.push(`    [FED_${upper(s.contract)}] = {{${bytes(s.address)}}},`);
   out.push(`};
 
 const char *const fed_contract_name[FED_CONTRACTS] = {`);
   for (const s of deploy.steps) out.push(`    [FED_${upper(s.contract)}] = "${s.contract}",`);
   out.push(`};
 
-const uint8_t fed_deployer_address[20] = {${bytes(deploy.deployer)}};
+const address_t fed_deployer_address = {{${bytes(deploy.deployer)}}};
 
-const uint8_t fed_sentinel_address[20] = {${bytes(deploy.sentinel)}};
+const address_t fed_sentinel_address = {{${bytes(deploy.sentinel)}}};
 
-const uint8_t fed_event_topic[FED_EVENTS][32] = {`);
-  for (const i of items.filter((e) => e.kind === 'EVENT')) out.push(`    [${i.constant}] = {${bytes(i.hash)}},`);
+const hash_t fed_event_topic[FED_EVENTS] = {`);
+  for (const i of items.filter((e) => e.kind === 'EVENT')) out.push(`    [${i.constant}] = {{${bytes(i.hash)}}},`);
   out.push(`};
 
 const struct fed_item fed_items[] = {`);

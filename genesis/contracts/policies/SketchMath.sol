@@ -81,8 +81,8 @@ library SketchMath {
         }
     }
 
-    /// The filter that precedes every rule. With M the lower median of D over all pairs, the later
-    /// of two inputs is dropped if 64 * D < M; the earlier one may itself have been dropped.
+    /// The filter that precedes every rule. With M the lower median of D over all pairs, input j
+    /// is dropped if 64 * D[i][j] < M for an earlier i that stayed.
     /// @return kept bit i is set if input i stays
     /// @return left how many stay
     function dropNearDuplicates(uint256[] memory d, uint256 n) internal pure returns (uint256 kept, uint256 left) {
@@ -99,7 +99,7 @@ library SketchMath {
         uint256 median = all[(pairs - 1) / 2];
         for (uint256 j = 1; j < n; j++) {
             for (uint256 i = 0; i < j; i++) {
-                if (64 * d[i * n + j] < median) {
+                if ((kept >> i) & 1 == 1 && 64 * d[i * n + j] < median) {
                     kept &= ~(1 << j);
                     left--;
                     break;
