@@ -24,7 +24,8 @@ struct db_options {
     const char *path; ///< a directory; made (0700) if `create`
     bool create;
     bool read_only;     ///< a second process may look while the node runs
-    size_t map_initial; ///< bytes; grows by itself (1.5 times, between write transactions)
+    size_t map_initial; ///< bytes, 0 = 1 GiB; grows by itself (1.5 times, between writes)
+    uint64_t disk_reserve; ///< bytes of disk that must stay free, 0 = 256 MiB
     const struct db_table_def *tables;
     size_t table_count;
 };
@@ -34,10 +35,12 @@ struct db_options {
 /// @return ERR_NOT_FOUND (no such directory and not `create`), ERR_BUSY (another process
 ///         writes), ERR_IO (also network file systems), ERR_CORRUPT
 MUST_USE err_t db_open(struct db **out, const struct db_options *options);
+/// Every transaction and cursor must have ended. NULL is allowed.
 void db_close(struct db *db);
 
 /// Begins a transaction. A write transaction first grows the map if it is more than 85 %
-/// used. @return ERR_IO, ERR_FULL (disk below its reserve)
+/// used, for which it waits until this process has no open read transaction: whoever begins
+/// a write holds none. @return ERR_IO, ERR_FULL (disk below its reserve)
 MUST_USE err_t db_begin_write(struct db *db, struct db_txn **out);
 MUST_USE err_t db_begin_read(struct db *db, struct db_txn **out);
 
@@ -61,7 +64,8 @@ MUST_USE err_t db_delete(struct db_txn *txn, unsigned table, bytes_t key);
 MUST_USE err_t db_reserve(struct db_txn *txn, unsigned table, bytes_t key, size_t len,
                           uint8_t **out);
 
-/// Ordered walks. Key and value views are valid until the next write or the end of txn.
+/// Ordered walks. Key and value views are valid until the next write or the end of txn. A
+/// cursor is closed before its transaction ends.
 MUST_USE err_t db_cursor_open(const struct db_txn *txn, unsigned table, struct db_cursor **out);
 void db_cursor_close(struct db_cursor *c);
 /// The first entry with key >= `from`; ERR_NOT_FOUND at the end (also the others).
@@ -76,11 +80,14 @@ MUST_USE err_t db_cursor_delete(struct db_cursor *c);
 /// Figures for status and metrics.
 struct db_stats {
     uint64_t map_bytes;
-    uint64_t used_bytes;
-    uint64_t readers;
+    uint64_t used_bytes; ///< of the map, freed pages included
+    uint64_t readers;    ///< open read transactions of this process
     uint64_t disk_free_bytes;
 };
 MUST_USE err_t db_stats(struct db *db, struct db_stats *out);
+
+/// Frees the slots of readers that died in other processes. @return how many.
+int db_reader_check(struct db *db);
 
 /// A consistent copy into an empty directory while the node runs.
 MUST_USE err_t db_backup(struct db *db, const char *dir, bool compact);

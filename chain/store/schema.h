@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Every table of the store on one page: key, value, who writes it, how it is made again.
+/// Numbers in keys are big-endian, so order is meaning. Raw keys and values stay behind the
+/// module named in each row.
+///
+///     table     key                                value                                 module
+///     meta      "schema" "chain-id" "genesis"      be32; be64; 32 bytes                  schema
+///     headers   be64 number                        block hash, header RLP (with seals)   blocks
+///     hashes    block hash                         be64 number                           blocks
+///     bodies    be64 number                        be32 n, n senders, body RLP           blocks
+///     receipts  be64 number                        RLP list of receipts, no blooms       blocks
+///     txs       transaction hash                   be64 number, be32 index               blocks
+///     logs      kind, address or topic, be64 last  be64 block numbers (a shard)          log_index
+///     accounts  keccak(address)                    packed account                        state/flat
+///     slots     keccak(address) keccak(slot)       value without leading zeros           state/flat
+///     code      code hash                          code                                  state/commit
+///     trie      0, nibbles                         node of the account trie              state/commit
+///               1, keccak(address), nibbles        node of a storage trie
+///     changes   be64 number, flat key              value before that block ("" = none)   state/history
+///     history   length, flat key, be64 last        be64 block numbers (a shard)          state/history
+///
+/// Made again from blocks alone: hashes, txs, logs; by executing the blocks: everything from
+/// accounts on. A nibble is one byte in a key. A flat key is a key of `accounts` or `slots`.
+/// Shards: chain/store/shards.h. The views of chain/fed have the tables from VIEWS on
+/// (chain/fed/views.h).
+
+#include "chain/store/db.h"
+
+/// Raised when a key or value changes its form. Older stores are refused (there is no older
+/// form yet that could be upgraded), newer ones too.
+#define SCHEMA_VERSION 1
+
+enum db_table {
+    DB_META,
+    DB_HEADERS,
+    DB_HASHES,
+    DB_BODIES,
+    DB_RECEIPTS,
+    DB_TXS,
+    DB_LOGS,
+    DB_ACCOUNTS,
+    DB_SLOTS,
+    DB_CODE,
+    DB_TRIE,
+    DB_CHANGES,
+    DB_HISTORY,
+    DB_TABLE_COUNT,
+};
+
+extern const struct db_table_def SCHEMA_TABLES[DB_TABLE_COUNT];
+
+/// Opens the block store with the tables above.
+/// @return as db_open
+MUST_USE err_t schema_open(struct db **out, const char *path, bool create, bool read_only);
+
+/// Writes schema version, chain id and genesis hash into an empty store.
+MUST_USE err_t schema_stamp(struct db_txn *txn, uint64_t chain_id, const hash_t *genesis);
+
+/// Compares a store with this build and a network.
+/// @return ERR_NOT_FOUND if nothing is stamped yet (an empty store); ERR_MISMATCH: another
+///         schema version, chain id or genesis; ERR_CORRUPT
+MUST_USE err_t schema_check(const struct db_txn *txn, uint64_t chain_id, const hash_t *genesis);
+
+/// What is stamped. ERR_NOT_FOUND in an empty store, ERR_MISMATCH for another version.
+MUST_USE err_t schema_read(const struct db_txn *txn, uint64_t *chain_id, hash_t *genesis);
