@@ -13,8 +13,9 @@
 /// Trie nodes and account records that a diff leads to; in the arena of state_apply.
 struct state_update;
 
-/// Computes the state root after `diff` on top of what `txn` (any transaction on the
-/// parent's state) sees. Writes nothing. `diff` must outlive the update.
+/// Computes the state root after `diff` on top of what `txn` sees: any transaction whose head
+/// is the parent block, or NULL for the empty state. Writes nothing, and the update keeps
+/// nothing of `txn` or `diff`: both may end before state_write.
 /// @return ERR_FULL, ERR_CORRUPT (a trie node does not hash to its name)
 MUST_USE err_t state_apply(struct state_update **out, hash_t *root, struct arena *arena,
                            const struct db_txn *txn, const struct state_diff *diff,

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Keys and values of the flat tables, and their entry in a trie. A stored account without
+/// code and storage is about a dozen bytes: half the bytes are half the pages.
+///
+///     accounts   keccak(address) -> lengths, nonce, balance [, storage root] [, code hash]
+///     slots      keccak(address) keccak(slot) -> value without leading zeros
+///
+/// The first byte has bit 7 for a storage root, bit 6 for a code hash and the balance's
+/// length below; the second byte is the nonce's length. Numbers are big-endian and minimal.
+
+#include "chain/base/bytes.h"
+#include "chain/base/err.h"
+#include "chain/base/u256.h"
+#include "chain/types/account.h"
+
+/// A key of `accounts` (32 bytes) or `slots` (64 bytes).
+struct flat_key {
+    uint8_t b[64];
+    uint8_t len;
+};
+
+static inline bytes_t flat_key_bytes(const struct flat_key *k)
+{
+    return (bytes_t){k->b, k->len};
+}
+
+struct flat_key flat_account_key(const hash_t *address_hash);
+struct flat_key flat_slot_key(const hash_t *address_hash, const hash_t *slot_hash);
+
+#define FLAT_ACCOUNT_MAX (2 + 8 + 32 + 32 + 32)
+
+/// Writes the packed form. @return its length
+size_t flat_account_encode(uint8_t out[FLAT_ACCOUNT_MAX], const struct account *a);
+/// @return ERR_CORRUPT
+MUST_USE err_t flat_account_decode(struct account *out, bytes_t in);
+
+/// @return ERR_CORRUPT
+MUST_USE err_t flat_slot_decode(u256_t *out, bytes_t in);
+
+/// The account as a leaf of the state trie: RLP[nonce, balance, storage root, code hash]
+/// (Yellow Paper 4.1). @return its length
+#define TRIE_ACCOUNT_MAX 120
+size_t trie_account_encode(uint8_t out[TRIE_ACCOUNT_MAX], const struct account *a);
+
+/// A slot's value as a leaf of a storage trie: RLP of the number. Zero has none.
+#define TRIE_SLOT_MAX 33
+size_t trie_slot_encode(uint8_t out[TRIE_SLOT_MAX], const u256_t *value);

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chain/state/read.h"
+
+#include "chain/store/blocks.h"
+#include "chain/store/schema.h"
+
+err_t read_flat(const struct db_txn *txn, bytes_t *out, const struct flat_key *key)
+{
+    const unsigned table = key->len == 32 ? DB_ACCOUNTS : DB_SLOTS;
+    const err_t err = db_get(txn, table, flat_key_bytes(key), out);
+    if (err.kind != ERR_NOT_FOUND) return err;
+    *out = BYTES_NONE;
+    return OK;
+}
+
+err_t account_of_flat(struct account *out, bool *exists, bytes_t raw)
+{
+    *exists = raw.len > 0;
+    if (*exists) return flat_account_decode(out, raw);
+    *out = account_none();
+    return OK;
+}
+
+err_t slot_of_flat(u256_t *out, bytes_t raw)
+{
+    if (raw.len > 0) return flat_slot_decode(out, raw);
+    *out = u256_from_u64(0);
+    return OK;
+}
+
+err_t read_account(const struct db_txn *txn, struct account *out, bool *exists,
+                   const hash_t *address_hash)
+{
+    const struct flat_key key = flat_account_key(address_hash);
+    bytes_t raw;
+    TRY(read_flat(txn, &raw, &key));
+    return account_of_flat(out, exists, raw);
+}
+
+err_t read_slot(const struct db_txn *txn, u256_t *out, const hash_t *address_hash,
+                const hash_t *slot_hash)
+{
+    const struct flat_key key = flat_slot_key(address_hash, slot_hash);
+    bytes_t raw;
+    TRY(read_flat(txn, &raw, &key));
+    return slot_of_flat(out, raw);
+}
+
+err_t read_code(const struct db_txn *txn, bytes_t *out, const hash_t *code_hash)
+{
+    if (hash_eq(code_hash, &KECCAK_EMPTY)) {
+        *out = BYTES_NONE;
+        return OK;
+    }
+    const err_t err = db_get(txn, DB_CODE, BYTES_OF(*code_hash), out);
+    if (err.kind == ERR_NOT_FOUND) return FAIL(CORRUPT, "state: a contract's code is missing");
+    return err;
+}
+
+err_t read_block_hash(const struct db_txn *txn, hash_t *out, uint64_t number)
+{
+    const err_t err = blocks_hash_of(txn, out, number);
+    if (err.kind != ERR_NOT_FOUND) return err;
+    *out = (hash_t){{0}};
+    return OK;
+}
