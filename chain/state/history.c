@@ -51,8 +51,7 @@ err_t history_read(const struct db_txn *txn, bytes_t *out, const struct flat_key
 {
     const struct list_key list = list_key(key);
     uint64_t changed;
-    err_t err =
-        shards_first(txn, DB_HISTORY, bytes_make(list.b, list.len), number + 1, &changed);
+    err_t err = shards_first(txn, DB_HISTORY, bytes_make(list.b, list.len), number + 1, &changed);
     if (err.kind == ERR_NOT_FOUND) return read_flat(txn, out, key);
     TRY(err);
     const struct change_key change = change_key(changed, key);

@@ -94,9 +94,9 @@ static bool is_network_filesystem(const char *path)
 {
     // linux/magic.h and the kernel's fs/ folders.
     static const uint32_t magics[] = {
-        0x00006969, /* NFS */ 0x0000517b, /* SMB */ 0xff534d42, /* CIFS */
+        0x00006969, /* NFS */ 0x0000517b,  /* SMB */ 0xff534d42,  /* CIFS */
         0xfe534d42, /* SMB2 */ 0x73757245, /* CODA */ 0x5346414f, /* AFS */
-        0x00c36400, /* Ceph */ 0x0000564c, /* NCP */
+        0x00c36400, /* Ceph */ 0x0000564c,                        /* NCP */
     };
     struct statfs fs;
     if (statfs(path, &fs) != 0) return false;

@@ -23,8 +23,8 @@ struct db_table_def {
 struct db_options {
     const char *path; ///< a directory; made (0700) if `create`
     bool create;
-    bool read_only;     ///< a second process may look while the node runs
-    size_t map_initial; ///< bytes, 0 = 1 GiB; grows by itself (1.5 times, between writes)
+    bool read_only;        ///< a second process may look while the node runs
+    size_t map_initial;    ///< bytes, 0 = 1 GiB; grows by itself (1.5 times, between writes)
     uint64_t disk_reserve; ///< bytes of disk that must stay free, 0 = 256 MiB
     const struct db_table_def *tables;
     size_t table_count;

@@ -4,12 +4,12 @@
 #include "chain/base/endian.h"
 
 const struct db_table_def SCHEMA_TABLES[DB_TABLE_COUNT] = {
-    [DB_META] = {"meta", false},       [DB_HEADERS] = {"headers", false},
-    [DB_HASHES] = {"hashes", false},   [DB_BODIES] = {"bodies", false},
+    [DB_META] = {"meta", false},         [DB_HEADERS] = {"headers", false},
+    [DB_HASHES] = {"hashes", false},     [DB_BODIES] = {"bodies", false},
     [DB_RECEIPTS] = {"receipts", false}, [DB_TXS] = {"txs", false},
-    [DB_LOGS] = {"logs", false},       [DB_ACCOUNTS] = {"accounts", false},
-    [DB_SLOTS] = {"slots", false},     [DB_CODE] = {"code", false},
-    [DB_TRIE] = {"trie", false},       [DB_CHANGES] = {"changes", false},
+    [DB_LOGS] = {"logs", false},         [DB_ACCOUNTS] = {"accounts", false},
+    [DB_SLOTS] = {"slots", false},       [DB_CODE] = {"code", false},
+    [DB_TRIE] = {"trie", false},         [DB_CHANGES] = {"changes", false},
     [DB_HISTORY] = {"history", false},
 };
 

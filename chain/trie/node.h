@@ -30,8 +30,8 @@ struct node_child {
 /// Views into the encoding.
 struct node_view {
     enum node_kind kind;
-    bytes_t packed; ///< hex-prefix form of the path; leaf and extension
-    bytes_t value;  ///< leaf; branch (empty: none)
+    bytes_t packed;                 ///< hex-prefix form of the path; leaf and extension
+    bytes_t value;                  ///< leaf; branch (empty: none)
     struct node_child children[16]; ///< branch; extension: the first only
 };
 

@@ -110,9 +110,8 @@ static err_t resolve(struct trie *t, struct trie_node **out, struct trie_slot *s
     if (last >= 0) path[len] = (uint8_t)last;
 
     bytes_t raw;
-    const err_t err = t->source.node == NULL
-                          ? FAIL(NOT_FOUND, "trie: no source")
-                          : t->source.node(t->source.ctx, &raw, path, path_len);
+    const err_t err = t->source.node == NULL ? FAIL(NOT_FOUND, "trie: no source")
+                                             : t->source.node(t->source.ctx, &raw, path, path_len);
     if (err.kind == ERR_NOT_FOUND) return FAIL(CORRUPT, "trie: a node is missing in the store");
     TRY(err);
     TRY(adopt(t, &slot->node, raw));
@@ -144,8 +143,7 @@ static err_t branch_take_key(struct trie *t, struct trie_node *branch, size_t de
         branch->value = t->value;
         return OK;
     }
-    struct trie_node *leaf =
-        new_leaf(t, t->key + depth + 1, t->key_len - depth - 1, t->value);
+    struct trie_node *leaf = new_leaf(t, t->key + depth + 1, t->key_len - depth - 1, t->value);
     if (leaf == NULL) return NO_ROOM;
     branch->child[t->key[depth]].node = leaf;
     return OK;

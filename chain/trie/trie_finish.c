@@ -296,8 +296,8 @@ static int compare_changes(const void *x, const void *y)
 static bool is_written(const struct trie *t, const struct trie_loaded *l)
 {
     const struct trie_change key = {.path = l->path, .path_len = l->path_len};
-    return t->write_count > 0 && bsearch(&key, t->writes, t->write_count, sizeof key,
-                                         compare_changes) != NULL;
+    return t->write_count > 0 &&
+           bsearch(&key, t->writes, t->write_count, sizeof key, compare_changes) != NULL;
 }
 
 static err_t list_changes(struct trie *t, struct trie_node *first, size_t dirty_count)
