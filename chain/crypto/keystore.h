@@ -20,7 +20,8 @@ extern const struct keystore_cost KEYSTORE_COST_LIGHT; ///< 2^12, 8, 6: tests an
 
 /// Reads a file's JSON text (either "crypto" or "Crypto"; scrypt or pbkdf2).
 /// @return ERR_MISMATCH wrong password (or a corrupt file: they cannot be told apart),
-///         ERR_MALFORMED, ERR_UNSUPPORTED, ERR_LIMIT (KDF parameters of a hostile file).
+///         ERR_MALFORMED, ERR_UNSUPPORTED, ERR_INVALID (not a private key inside, impossible
+///         KDF parameters), ERR_LIMIT (KDF parameters of a hostile file).
 MUST_USE err_t keystore_decrypt(struct secret_key *out, bytes_t json, bytes_t password);
 
 /// The address a file claims, without its password. ERR_NOT_FOUND if it has none.

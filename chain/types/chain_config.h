@@ -53,10 +53,27 @@ struct qbft_config {
     uint64_t message_queue_limit;   ///< messagequeuelimit
     uint64_t future_messages_limit; ///< futuremessageslimit
     uint64_t future_messages_max_distance;
+    uint64_t per_tx_gas_limit; ///< pertxgaslimit, 0: no cap per transaction
 };
 
-/// One entry of config.transitions.qbft: from `block` on these hold. `set` says which.
-struct qbft_transition;
+/// One entry of config.transitions.qbft: from `block` on these hold; what was not given
+/// stays as it was.
+struct qbft_transition {
+    uint64_t block;
+    bool sets_period, sets_empty_period, sets_reward, sets_beneficiary, sets_contract,
+        sets_tx_gas_limit;
+    uint64_t block_period_ms;
+    bool period_is_ms;
+    uint64_t empty_block_period_ms;
+    u256_t block_reward_wei;
+    bool has_beneficiary; ///< false: back to the proposer
+    address_t beneficiary;
+    bool has_validator_contract; ///< false: back to header votes, with `validators`
+    address_t validator_contract;
+    uint64_t per_tx_gas_limit;
+    const address_t *validators; ///< override of the set for `block`, ascending; NULL if none
+    size_t validator_count;
+};
 
 struct chain_config {
     enum chain_engine engine;
@@ -66,7 +83,7 @@ struct chain_config {
     bool zero_base_fee;              ///< config.zeroBaseFee
     uint64_t contract_size_limit;    ///< bytes; 24576 unless the genesis says otherwise
     struct qbft_config qbft;
-    const struct qbft_transition *transitions;
+    const struct qbft_transition *transitions; ///< ascending by block
     size_t transition_count;
 };
 
@@ -80,7 +97,7 @@ struct alloc_account {
     uint64_t nonce;
     u256_t balance_wei;
     bytes_t code;
-    const struct alloc_slot *slots;
+    const struct alloc_slot *slots; ///< ascending by key, without duplicates
     size_t slot_count;
 };
 
@@ -107,6 +124,11 @@ enum revision chain_revision(const struct chain_config *config, uint64_t number,
 
 /// config.qbft with the transitions up to `number` applied.
 struct qbft_config chain_qbft_at(const struct chain_config *config, uint64_t number);
+
+/// The validator set that a transition (or GoQuorum's config.qbft.validators, as of block 0)
+/// prescribes for exactly this block; NULL if none does.
+const address_t *chain_qbft_validators_at(const struct chain_config *config, uint64_t number,
+                                          size_t *count);
 
 /// "Cancun", and back (case-insensitive; also "Merge" and the ethereum/tests spellings).
 const char *revision_name(enum revision rev);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chain/crypto/cipher.h"
+
+#include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+err_t aes_ctr(uint8_t *out, bytes_t in, bytes_t key, const uint8_t iv[16])
+{
+    if (key.len != 16 && key.len != 32) return FAIL(INVALID, "aes: the key is not 16 or 32 bytes");
+    if (in.len > INT_MAX) return FAIL(LIMIT, "aes: more than 2 GiB at once");
+
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    check(ctx != NULL);
+    const EVP_CIPHER *cipher = key.len == 16 ? EVP_aes_128_ctr() : EVP_aes_256_ctr();
+    int len = 0;
+    bool ok = EVP_EncryptInit_ex(ctx, cipher, NULL, key.data, iv) == 1;
+    ok = ok && (in.len == 0 || EVP_EncryptUpdate(ctx, out, &len, in.data, (int)in.len) == 1);
+    EVP_CIPHER_CTX_free(ctx);
+    return ok ? OK : FAIL(IO, "aes: the crypto library refuses");
+}
+
+static void hmac(uint8_t *out, const EVP_MD *md, bytes_t key, bytes_t message)
+{
+    static const uint8_t none[1] = {0};
+    check(key.len <= INT_MAX);
+    check(HMAC(md, key.len == 0 ? none : key.data, (int)key.len,
+               message.len == 0 ? none : message.data, message.len, out, NULL) != NULL);
+}
+
+hash_t hmac_sha256(bytes_t key, bytes_t message)
+{
+    hash_t out;
+    hmac(out.b, EVP_sha256(), key, message);
+    return out;
+}
+
+void hmac_sha512(uint8_t out[64], bytes_t key, bytes_t message)
+{
+    hmac(out, EVP_sha512(), key, message);
+}
+
+static err_t pbkdf2(uint8_t *out, size_t out_len, const EVP_MD *md, bytes_t password, bytes_t salt,
+                    uint64_t rounds)
+{
+    static const char none[1] = {0};
+    if (rounds == 0) return FAIL(INVALID, "pbkdf2: no rounds");
+    if (rounds > INT_MAX || out_len > INT_MAX || password.len > INT_MAX || salt.len > INT_MAX) {
+        return FAIL(LIMIT, "pbkdf2: a parameter is too large");
+    }
+    const int done =
+        PKCS5_PBKDF2_HMAC(password.len == 0 ? none : (const char *)password.data, (int)password.len,
+                          salt.data, (int)salt.len, (int)rounds, md, (int)out_len, out);
+    return done == 1 ? OK : FAIL(IO, "pbkdf2: the crypto library refuses");
+}
+
+err_t pbkdf2_sha256(uint8_t *out, size_t out_len, bytes_t password, bytes_t salt, uint64_t rounds)
+{
+    return pbkdf2(out, out_len, EVP_sha256(), password, salt, rounds);
+}
+
+err_t pbkdf2_sha512(uint8_t *out, size_t out_len, bytes_t password, bytes_t salt, uint64_t rounds)
+{
+    return pbkdf2(out, out_len, EVP_sha512(), password, salt, rounds);
+}
+
+#define SCRYPT_MAX_N ((uint64_t)1 << 20)
+#define SCRYPT_MAX_RP 64
+#define SCRYPT_MAX_BYTES ((uint64_t)1 << 30)
+
+err_t scrypt_kdf(uint8_t *out, size_t out_len, bytes_t password, bytes_t salt, uint64_t n,
+                 uint32_t r, uint32_t p)
+{
+    static const char none[1] = {0};
+    if (n < 2 || (n & (n - 1)) != 0)
+        return FAIL(INVALID, "scrypt: n is not a power of two above 1");
+    if (r == 0 || p == 0) return FAIL(INVALID, "scrypt: r or p is zero");
+    if (n > SCRYPT_MAX_N || (uint64_t)r * p > SCRYPT_MAX_RP) {
+        return FAIL(LIMIT, "scrypt: n above 2^20 or r * p above 64");
+    }
+    // n <= 2^20 and r <= 64: the product stays far below 2^64.
+    const uint64_t table = 128 * n * r;
+    if (table > SCRYPT_MAX_BYTES) return FAIL(LIMIT, "scrypt: needs more than 1 GiB of memory");
+
+    const uint64_t working = table + 128 * (uint64_t)r * p + 32 * (uint64_t)r + 65536;
+    const int done =
+        EVP_PBE_scrypt(password.len == 0 ? none : (const char *)password.data, password.len,
+                       salt.data, salt.len, n, r, p, working, out, out_len);
+    return done == 1 ? OK : FAIL(IO, "scrypt: out of memory");
+}
