@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "consensus/pool/txpool.h"
+
+/// One sender's queue, ascending by nonce. Slots come from a fixed array.
+struct sender {
+    address_t address;
+    struct pool_account account;
+    struct pool_tx *txs[TXPOOL_SENDER_SLOTS];
+    size_t count;
+    size_t pending; ///< the first so many are pending
+    size_t index;   ///< own place in `live`
+    struct sender *next_free;
+};
+
+struct fate {
+    const char *reason; ///< why it was dropped
+    uint64_t since_s;
+};
+
+struct txpool {
+    struct txpool_options options;
+    struct sender *senders; ///< all slots
+    struct sender *free;
+    struct sender **live;
+    size_t live_count;
+    size_t sender_cap;
+    struct map by_address; ///< address -> struct sender *
+    struct map by_hash;    ///< tx hash -> struct pool_tx *
+    struct map fates;      ///< tx hash -> struct fate
+    hash_t *fate_ring;     ///< in order of time
+    size_t fate_start;
+    size_t fate_count;
+    struct sender **heap; ///< scratch of txpool_take_best
+    size_t *heap_at;
+    size_t pending;
+    size_t queued;
+    size_t bytes;
+    uint64_t seq;
+};
+
+const struct txpool_options TXPOOL_DEFAULTS = {
+    .pending_max = 4096,
+    .queued_max = 1024,
+    .sender_max = TXPOOL_SENDER_SLOTS,
+    .nonce_gap = 64,
+    .bytes_max = (size_t)64 * 1024 * 1024,
+    .price_bump_percent = 10,
+    .lifetime_s = 3 * 3600,
+    .fate_s = 24 * 3600,
+    .fate_max = 65536,
+};
+
+err_t txpool_new(struct txpool **out, struct arena *arena, const struct txpool_options *options)
+{
+    struct txpool *p = ARENA_NEW(arena, struct txpool);
+    if (p == NULL) return FAIL(FULL, "txpool: no memory");
+    p->options = *options;
+    if (p->options.sender_max == 0 || p->options.sender_max > TXPOOL_SENDER_SLOTS)
+        p->options.sender_max = TXPOOL_SENDER_SLOTS;
+    const size_t cap = options->pending_max + options->queued_max + 1;
+    p->sender_cap = cap;
+    p->senders = ARENA_ARRAY(arena, struct sender, cap);
+    p->live = ARENA_ARRAY(arena, struct sender *, cap);
+    p->heap = ARENA_ARRAY(arena, struct sender *, cap);
+    p->heap_at = ARENA_ARRAY(arena, size_t, cap);
+    p->fate_ring = ARENA_ARRAY(arena, hash_t, options->fate_max);
+    if (p->senders == NULL || p->live == NULL || p->heap == NULL || p->heap_at == NULL ||
+        p->fate_ring == NULL)
+        return FAIL(FULL, "txpool: no memory");
+    for (size_t i = cap; i > 0; i--) {
+        p->senders[i - 1].next_free = p->free;
+        p->free = &p->senders[i - 1];
+    }
+    map_init(&p->by_address, sizeof(address_t), sizeof(struct sender *), cap, options->seed);
+    map_init(&p->by_hash, sizeof(hash_t), sizeof(struct pool_tx *), cap + 1, options->seed + 1);
+    map_init(&p->fates, sizeof(hash_t), sizeof(struct fate), options->fate_max + 1,
+             options->seed + 2);
+    *out = p;
+    return OK;
+}
+
+/// --- small helpers ---
+
+static struct sender *find_sender(const struct txpool *p, const address_t *who)
+{
+    struct sender *const *found = map_get(&p->by_address, who);
+    return found == NULL ? NULL : *found;
+}
+
+static struct sender *make_sender(struct txpool *p, const address_t *who)
+{
+    if (p->free == NULL) return NULL;
+    struct sender **place = map_put(&p->by_address, who, NULL);
+    if (place == NULL) return NULL;
+    struct sender *s = p->free;
+    p->free = s->next_free;
+    s->address = *who;
+    s->count = s->pending = 0;
+    s->index = p->live_count;
+    p->live[p->live_count++] = s;
+    *place = s;
+    return s;
+}
+
+static void forget_sender_if_empty(struct txpool *p, struct sender *s)
+{
+    if (s->count != 0) return;
+    p->live[s->index] = p->live[--p->live_count];
+    p->live[s->index]->index = s->index;
+    (void)map_delete(&p->by_address, &s->address);
+    s->next_free = p->free;
+    p->free = s;
+}
+
+static void remember_fate(struct txpool *p, const hash_t *hash, const char *reason, uint64_t now_s)
+{
+    if (p->options.fate_max == 0) return;
+    bool is_new = false;
+    struct fate *f = map_get(&p->fates, hash);
+    if (f == NULL && p->fate_count == p->options.fate_max) {
+        (void)map_delete(&p->fates, &p->fate_ring[p->fate_start]);
+        p->fate_start = (p->fate_start + 1) % p->options.fate_max;
+        p->fate_count--;
+    }
+    if (f == NULL) f = map_put(&p->fates, hash, &is_new);
+    if (f == NULL) return;
+    *f = (struct fate){reason, now_s};
+    if (!is_new) return;
+    p->fate_ring[(p->fate_start + p->fate_count) % p->options.fate_max] = *hash;
+    p->fate_count++;
+}
+
+/// gas limit * max fee + value; false if it does not fit, which tx_check_static refuses.
+static bool cost_of(u256_t *out, const struct tx *tx)
+{
+    const u256_t gas = u256_from_u64(tx->gas_limit);
+    u256_t fee;
+    return u256_mul_checked(&fee, &gas, &tx->max_fee_per_gas) &&
+           u256_add_checked(out, &fee, &tx->value_wei);
+}
+
+/// Position of the first transaction with nonce >= `nonce`.
+static size_t lower_bound(const struct sender *s, uint64_t nonce)
+{
+    size_t i = 0;
+    while (i < s->count && s->txs[i]->tx.nonce < nonce) i++;
+    return i;
+}
+
+/// Counts again which of a sender's transactions are pending: those that follow its nonce
+/// without a gap and that the balance pays for together.
+static void recount(struct txpool *p, struct sender *s)
+{
+    u256_t sum = {{0}};
+    size_t n = 0;
+    while (n < s->count && s->txs[n]->tx.nonce == s->account.nonce + n) {
+        if (!u256_add_checked(&sum, &sum, &s->txs[n]->cost_wei)) break;
+        if (u256_lt(&s->account.balance_wei, &sum)) break;
+        n++;
+    }
+    for (size_t i = 0; i < s->count; i++) s->txs[i]->pending = i < n;
+    p->pending += n - s->pending; // wraps and wraps back where it shrinks
+    p->queued -= n - s->pending;
+    s->pending = n;
+}
+
+/// Takes the i-th transaction out of a sender's queue and gives it back. Counts are not made
+/// again: recount follows.
+static void take_out(struct txpool *p, struct sender *s, size_t i, enum pool_fate fate,
+                     const char *why, uint64_t now_s)
+{
+    struct pool_tx *t = s->txs[i];
+    if (i < s->pending) {
+        s->pending--;
+        p->pending--;
+    } else {
+        p->queued--;
+    }
+    memmove(&s->txs[i], &s->txs[i + 1], (s->count - i - 1) * sizeof s->txs[0]);
+    s->count--;
+    p->bytes -= t->tx.raw.len;
+    (void)map_delete(&p->by_hash, &t->tx.hash);
+    if (fate != POOL_FATE_INCLUDED) remember_fate(p, &t->tx.hash, why, now_s);
+    p->options.drop(p->options.ctx, t, fate, why);
+}
+
+void txpool_free(struct txpool *p)
+{
+    if (p == NULL) return;
+    while (p->live_count != 0) {
+        struct sender *s = p->live[p->live_count - 1];
+        while (s->count != 0) take_out(p, s, s->count - 1, POOL_FATE_DROPPED, "the node stops", 0);
+        forget_sender_if_empty(p, s);
+    }
+    map_deinit(&p->by_address);
+    map_deinit(&p->by_hash);
+    map_deinit(&p->fates);
+}
+
+/// --- adding ---
+
+/// old + old * percent / 100, rounded up; false if it does not fit.
+static bool bumped(u256_t *out, const u256_t *old, unsigned percent)
+{
+    const u256_t factor = u256_from_u64(percent);
+    const u256_t hundred = u256_from_u64(100);
+    const u256_t rest = u256_from_u64(99);
+    u256_t raise;
+    if (!u256_mul_checked(&raise, old, &factor) || !u256_add_checked(&raise, &raise, &rest))
+        return false;
+    u256_divmod(&raise, NULL, &raise, &hundred);
+    return u256_add_checked(out, old, &raise);
+}
+
+/// Both fees at least `percent` higher, and one of them really higher: a percentage of zero is
+/// zero, so that where the old price is zero any higher one replaces it.
+static bool may_replace(const struct txpool *p, const struct tx *old, const struct tx *new,
+                        struct pool_hint *hint)
+{
+    u256_t fee;
+    u256_t tip;
+    const unsigned percent = p->options.price_bump_percent;
+    if (!bumped(&fee, &old->max_fee_per_gas, percent) ||
+        !bumped(&tip, &old->max_priority_fee_per_gas, percent))
+        return false;
+    *hint = (struct pool_hint){new->max_fee_per_gas, fee};
+    if (u256_lt(&new->max_fee_per_gas, &fee)) return false;
+    const bool higher = u256_lt(&old->max_fee_per_gas, &new->max_fee_per_gas) ||
+                        u256_lt(&old->max_priority_fee_per_gas, &new->max_priority_fee_per_gas);
+    if (u256_lt(&new->max_priority_fee_per_gas, &tip) || !higher) {
+        *hint = (struct pool_hint){new->max_priority_fee_per_gas, tip};
+        return false;
+    }
+    return true;
+}
+
+/// Whether the balance pays for the run of transactions up to `tx`, with it in its place.
+/// Something queued behind a gap is held to its own cost.
+static bool can_pay(const struct sender *s, const struct pool_account *account,
+                    const struct pool_tx *tx, struct pool_hint *hint)
+{
+    u256_t sum = tx->cost_wei;
+    uint64_t next = account->nonce;
+    bool contiguous = tx->tx.nonce == next;
+    for (size_t i = 0; s != NULL && i < s->count && !contiguous; i++) {
+        const struct pool_tx *t = s->txs[i];
+        if (t->tx.nonce < account->nonce) continue;
+        if (t->tx.nonce >= tx->tx.nonce || t->tx.nonce != next) break;
+        if (!u256_add_checked(&sum, &sum, &t->cost_wei)) return false;
+        next++;
+        contiguous = tx->tx.nonce == next;
+    }
+    if (!contiguous) sum = tx->cost_wei;
+    *hint = (struct pool_hint){account->balance_wei, sum};
+    return !u256_lt(&account->balance_wei, &sum);
+}
+
+/// Who gives way: of the senders with most slots (of the kind that is short) the transaction with
+/// the lowest fee, the latest nonce among equals.
+static bool find_victim(const struct txpool *p, bool pending, struct sender **who, size_t *at)
+{
+    size_t most = 0;
+    const struct pool_tx *lowest = NULL;
+    for (size_t i = 0; i < p->live_count; i++) {
+        struct sender *s = p->live[i];
+        const size_t from = pending ? 0 : s->pending;
+        const size_t to = pending ? s->pending : s->count;
+        if (to == from || s->count < most) continue;
+        if (s->count > most) lowest = NULL;
+        most = s->count;
+        for (size_t j = from; j < to; j++) {
+            const struct pool_tx *t = s->txs[j];
+            const int c = lowest == NULL ? -1
+                                         : u256_cmp(&t->tx.max_fee_per_gas,
+                                                    &lowest->tx.max_fee_per_gas);
+            if (c < 0 || (c == 0 && s == *who)) {
+                lowest = t;
+                *who = s;
+                *at = j;
+            }
+        }
+    }
+    return lowest != NULL;
+}
+
+/// Makes room for one more of `own`'s: a sender with more slots gives way, or with as many slots
+/// as the newcomer's would have, one that pays less.
+static bool make_room(struct txpool *p, const struct sender *own, const struct pool_tx *tx,
+                      bool pending, uint64_t now_s)
+{
+    struct sender *victim = NULL;
+    size_t at = 0;
+    if (!find_victim(p, pending, &victim, &at) || victim == own) return false;
+    const size_t would_have = (own == NULL ? 0 : own->count) + 1;
+    if (victim->count < would_have) return false;
+    if (victim->count == would_have &&
+        !u256_lt(&victim->txs[at]->tx.max_fee_per_gas, &tx->tx.max_fee_per_gas))
+        return false;
+    take_out(p, victim, at, POOL_FATE_DROPPED, "evicted: the pool is full", now_s);
+    recount(p, victim);
+    forget_sender_if_empty(p, victim);
+    return true;
+}
+
+/// Whether `tx` would be pending at once.
+static bool would_be_pending(const struct sender *s, const struct pool_account *account,
+                             uint64_t nonce)
+{
+    uint64_t next = account->nonce;
+    for (size_t i = 0; s != NULL && i < s->count && next < nonce; i++) {
+        if (s->txs[i]->tx.nonce == next) next++;
+    }
+    return next == nonce;
+}
+
+/// After a demotion the queue may hold more than it should: the excess leaves.
+static void trim_queue(struct txpool *p, const struct pool_tx *spare, uint64_t now_s)
+{
+    while (p->queued > p->options.queued_max) {
+        struct sender *victim = NULL;
+        size_t at = 0;
+        if (!find_victim(p, false, &victim, &at) || victim->txs[at] == spare) return;
+        take_out(p, victim, at, POOL_FATE_DROPPED, "evicted: the queue is full", now_s);
+        recount(p, victim);
+        forget_sender_if_empty(p, victim);
+    }
+}
+
+enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct pool_account *account,
+                            uint64_t now_s, struct pool_hint *hint)
+{
+    struct pool_hint unused;
+    if (hint == NULL) hint = &unused;
+    *hint = (struct pool_hint){{{0}}, {{0}}};
+    const struct tx *tx = &t->tx;
+    check(tx->has_sender);
+
+    if (map_get(&p->by_hash, &tx->hash) != NULL) return POOL_KNOWN;
+    if (u256_lt(&tx->max_fee_per_gas, &p->options.min_price_wei)) {
+        *hint = (struct pool_hint){tx->max_fee_per_gas, p->options.min_price_wei};
+        return POOL_UNDERPRICED;
+    }
+    *hint = (struct pool_hint){u256_from_u64(tx->nonce), u256_from_u64(account->nonce)};
+    if (tx->nonce < account->nonce) return POOL_NONCE_TOO_LOW;
+    if (tx->nonce - account->nonce > p->options.nonce_gap) return POOL_NONCE_GAP;
+    if (!cost_of(&t->cost_wei, tx)) return POOL_INSUFFICIENT_FUNDS;
+
+    struct sender *s = find_sender(p, &tx->sender);
+    if (s != NULL && account->nonce != s->account.nonce) {
+        txpool_set_account(p, &tx->sender, account, now_s);
+        s = find_sender(p, &tx->sender);
+    }
+    if (!can_pay(s, account, t, hint)) return POOL_INSUFFICIENT_FUNDS;
+
+    const size_t at = s == NULL ? 0 : lower_bound(s, tx->nonce);
+    const bool replaces = s != NULL && at < s->count && s->txs[at]->tx.nonce == tx->nonce;
+    if (replaces) {
+        if (!may_replace(p, &s->txs[at]->tx, tx, hint)) return POOL_REPLACEMENT_UNDERPRICED;
+    } else {
+        if (s != NULL && s->count >= p->options.sender_max) return POOL_SENDER_FULL;
+        const bool pending = would_be_pending(s, account, tx->nonce);
+        const size_t used = pending ? p->pending : p->queued;
+        const size_t max = pending ? p->options.pending_max : p->options.queued_max;
+        if (used >= max && !make_room(p, s, t, pending, now_s)) return POOL_FULL;
+    }
+    const size_t freed = replaces ? s->txs[at]->tx.raw.len : 0;
+    while (p->bytes - freed + tx->raw.len > p->options.bytes_max) {
+        if (!make_room(p, s, t, true, now_s) && !make_room(p, s, t, false, now_s)) return POOL_FULL;
+    }
+
+    if (s == NULL) s = make_sender(p, &tx->sender);
+    if (s == NULL) return POOL_FULL;
+    struct pool_tx **place = map_put(&p->by_hash, &tx->hash, NULL);
+    if (place == NULL) {
+        forget_sender_if_empty(p, s);
+        return POOL_FULL;
+    }
+    *place = t;
+    t->seq = p->seq++;
+    t->since_s = now_s;
+    t->pending = false;
+    s->account = *account;
+    if (replaces) {
+        take_out(p, s, at, POOL_FATE_DROPPED, "replaced by a transaction with a higher fee", now_s);
+    }
+    memmove(&s->txs[at + 1], &s->txs[at], (s->count - at) * sizeof s->txs[0]);
+    s->txs[at] = t;
+    s->count++;
+    p->queued++;
+    p->bytes += tx->raw.len;
+    // What stood behind the place counts as queued until it is counted again.
+    if (at < s->pending) {
+        p->queued += s->pending - at;
+        p->pending -= s->pending - at;
+        s->pending = at;
+    }
+    recount(p, s);
+    trim_queue(p, t, now_s);
+    return POOL_ADDED;
+}
+
+/// --- the chain moves ---
+
+void txpool_included(struct txpool *p, const hash_t *hash, uint64_t now_s)
+{
+    struct pool_tx *const *found = map_get(&p->by_hash, hash);
+    if (found == NULL) return;
+    struct sender *s = find_sender(p, &(*found)->tx.sender);
+    check(s != NULL);
+    const size_t at = lower_bound(s, (*found)->tx.nonce);
+    check(at < s->count && s->txs[at] == *found);
+    // What follows stays pending: the account's nonce is about to be raised past this one.
+    if (at == 0) s->account.nonce = s->txs[0]->tx.nonce + 1;
+    take_out(p, s, at, POOL_FATE_INCLUDED, NULL, now_s);
+    recount(p, s);
+    forget_sender_if_empty(p, s);
+}
+
+void txpool_set_account(struct txpool *p, const address_t *sender,
+                        const struct pool_account *account, uint64_t now_s)
+{
+    struct sender *s = find_sender(p, sender);
+    if (s == NULL) return;
+    while (s->count != 0 && s->txs[0]->tx.nonce < account->nonce)
+        take_out(p, s, 0, POOL_FATE_DROPPED, "another transaction with this nonce was included",
+                 now_s);
+    s->account = *account;
+    recount(p, s);
+    forget_sender_if_empty(p, s);
+    trim_queue(p, NULL, now_s);
+}
+
+bool txpool_remove(struct txpool *p, const hash_t *hash, const char *why, uint64_t now_s)
+{
+    struct pool_tx *const *found = map_get(&p->by_hash, hash);
+    if (found == NULL) return false;
+    struct sender *s = find_sender(p, &(*found)->tx.sender);
+    check(s != NULL);
+    const size_t at = lower_bound(s, (*found)->tx.nonce);
+    take_out(p, s, at, POOL_FATE_DROPPED, why, now_s);
+    recount(p, s);
+    forget_sender_if_empty(p, s);
+    trim_queue(p, NULL, now_s);
+    return true;
+}
+
+void txpool_expire(struct txpool *p, uint64_t now_s)
+{
+    for (size_t i = p->live_count; i > 0; i--) {
+        struct sender *s = p->live[i - 1];
+        for (size_t j = s->count; j > 0; j--) {
+            if (now_s >= s->txs[j - 1]->since_s &&
+                now_s - s->txs[j - 1]->since_s > p->options.lifetime_s)
+                take_out(p, s, j - 1, POOL_FATE_DROPPED, "expired: waited too long", now_s);
+        }
+        recount(p, s);
+        forget_sender_if_empty(p, s);
+    }
+    trim_queue(p, NULL, now_s);
+    while (p->fate_count != 0) {
+        const hash_t *oldest = &p->fate_ring[p->fate_start];
+        const struct fate *f = map_get(&p->fates, oldest);
+        if (f != NULL && (now_s < f->since_s || now_s - f->since_s <= p->options.fate_s)) break;
+        (void)map_delete(&p->fates, oldest);
+        p->fate_start = (p->fate_start + 1) % p->options.fate_max;
+        p->fate_count--;
+    }
+}
+
+/// --- looking ---
+
+struct pool_tx *txpool_find(const struct txpool *p, const hash_t *hash)
+{
+    struct pool_tx *const *found = map_get(&p->by_hash, hash);
+    return found == NULL ? NULL : *found;
+}
+
+bool txpool_next_nonce(const struct txpool *p, uint64_t *nonce, const address_t *sender)
+{
+    const struct sender *s = find_sender(p, sender);
+    if (s == NULL || s->pending == 0) return false;
+    *nonce = s->txs[s->pending - 1]->tx.nonce + 1;
+    return true;
+}
+
+bool txpool_has_sender(const struct txpool *p, const address_t *sender)
+{
+    return find_sender(p, sender) != NULL;
+}
+
+void txpool_fate(const struct txpool *p, struct pool_fate_info *out, const hash_t *hash)
+{
+    *out = (struct pool_fate_info){POOL_FATE_UNKNOWN, NULL, 0};
+    const struct pool_tx *t = txpool_find(p, hash);
+    if (t != NULL) {
+        *out = (struct pool_fate_info){t->pending ? POOL_FATE_PENDING : POOL_FATE_QUEUED, NULL,
+                                       t->since_s};
+        return;
+    }
+    const struct fate *f = map_get(&p->fates, hash);
+    if (f == NULL) return;
+    *out = (struct pool_fate_info){POOL_FATE_DROPPED, f->reason, f->since_s};
+}
+
+struct txpool_counts txpool_count(const struct txpool *p)
+{
+    return (struct txpool_counts){p->pending, p->queued, p->bytes, p->live_count};
+}
+
+size_t txpool_list(const struct txpool *p, struct pool_tx **out, size_t room)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->live_count; i++) {
+        const struct sender *s = p->live[i];
+        for (size_t j = 0; j < s->count && n < room; j++) out[n++] = s->txs[j];
+    }
+    return n;
+}
+
+/// --- the best ---
+
+/// What the proposer earns per gas; false if the base fee is not covered.
+static bool tip_of(u256_t *out, const struct tx *tx, const u256_t *base_fee)
+{
+    u256_t above;
+    if (!u256_sub_checked(&above, &tx->max_fee_per_gas, base_fee)) return false;
+    *out = u256_lt(&above, &tx->max_priority_fee_per_gas) ? above : tx->max_priority_fee_per_gas;
+    return true;
+}
+
+/// Whether the next of sender a goes before the next of b.
+static bool goes_first(const struct txpool *p, size_t a, size_t b, const u256_t *base_fee)
+{
+    const struct pool_tx *x = p->heap[a]->txs[p->heap_at[a]];
+    const struct pool_tx *y = p->heap[b]->txs[p->heap_at[b]];
+    u256_t tip_x = {{0}};
+    u256_t tip_y = {{0}};
+    (void)tip_of(&tip_x, &x->tx, base_fee);
+    (void)tip_of(&tip_y, &y->tx, base_fee);
+    const int c = u256_cmp(&tip_x, &tip_y);
+    return c != 0 ? c > 0 : x->seq < y->seq;
+}
+
+static void sift_down(const struct txpool *p, size_t n, size_t i, const u256_t *base_fee)
+{
+    for (;;) {
+        size_t best = i;
+        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < n; child++) {
+            if (goes_first(p, child, best, base_fee)) best = child;
+        }
+        if (best == i) return;
+        struct sender *const s = p->heap[i];
+        const size_t at = p->heap_at[i];
+        p->heap[i] = p->heap[best];
+        p->heap_at[i] = p->heap_at[best];
+        p->heap[best] = s;
+        p->heap_at[best] = at;
+        i = best;
+    }
+}
+
+size_t txpool_take_best(const struct txpool *p, struct pool_tx **out, size_t room,
+                        const u256_t *base_fee_wei, uint64_t gas)
+{
+    size_t n = 0;
+    u256_t tip;
+    for (size_t i = 0; i < p->live_count; i++) {
+        struct sender *s = p->live[i];
+        if (s->pending == 0 || !tip_of(&tip, &s->txs[0]->tx, base_fee_wei)) continue;
+        p->heap[n] = s;
+        p->heap_at[n++] = 0;
+    }
+    for (size_t i = n / 2; i > 0; i--) sift_down(p, n, i - 1, base_fee_wei);
+
+    size_t taken = 0;
+    uint64_t gas_taken = 0;
+    while (n != 0 && taken < room && gas_taken < gas) {
+        struct sender *s = p->heap[0];
+        struct pool_tx *t = s->txs[p->heap_at[0]];
+        out[taken++] = t;
+        gas_taken = gas - gas_taken < t->tx.gas_limit ? gas : gas_taken + t->tx.gas_limit;
+        p->heap_at[0]++;
+        if (p->heap_at[0] == s->pending ||
+            !tip_of(&tip, &s->txs[p->heap_at[0]]->tx, base_fee_wei)) {
+            n--;
+            p->heap[0] = p->heap[n];
+            p->heap_at[0] = p->heap_at[n];
+        }
+        sift_down(p, n, 0, base_fee_wei);
+    }
+    return taken;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Transactions that wait for a block. Per sender a queue ordered by nonce; of it the part that
+/// follows the account's nonce without a gap and that the balance pays for is *pending* (may go
+/// into the next block), the rest is *queued*.
+///
+///     account nonce 7, balance 10        sender A:  [7]  [8]  [9]   .   [11]
+///     costs                                          3    4    4          1
+///                                                   pending  |   queued
+///
+/// Bounds, who gives way to whom and what is told about it: threat model 4.5.
+///
+/// Pure: no clock, lock, store or allocation but what txpool_new reserves. Transactions belong
+/// to the caller: one handed in successfully is the pool's until `drop` gives it back.
+/// Owner: whoever holds the driver's lock.
+
+#include "chain/base/arena.h"
+#include "chain/base/bytes.h"
+#include "chain/base/err.h"
+#include "chain/base/map.h"
+#include "chain/base/u256.h"
+#include "chain/types/tx.h"
+
+/// Why a transaction is refused.
+enum pool_result {
+    POOL_ADDED,
+    POOL_KNOWN,
+    POOL_NONCE_TOO_LOW,
+    POOL_NONCE_GAP,      ///< further than 64 ahead of the account's nonce
+    POOL_SENDER_FULL,    ///< 64 of this sender are here
+    POOL_UNDERPRICED,    ///< below the pool's floor
+    POOL_REPLACEMENT_UNDERPRICED,
+    POOL_INSUFFICIENT_FUNDS, ///< the balance does not cover the sum of what is pending
+    POOL_FULL,
+};
+
+/// What became of a hash. Inclusion is remembered by the chain, not here.
+enum pool_fate {
+    POOL_FATE_UNKNOWN,
+    POOL_FATE_PENDING,
+    POOL_FATE_QUEUED,
+    POOL_FATE_INCLUDED,
+    POOL_FATE_DROPPED,
+};
+
+/// A transaction in the pool. The caller makes it, with `tx` decoded and its sender recovered;
+/// the other members are the pool's.
+struct pool_tx {
+    struct tx tx;
+    uint64_t seq;     ///< order of arrival
+    uint64_t since_s; ///< when it came
+    u256_t cost_wei;  ///< gas limit * max fee + value
+    bool pending;
+};
+
+struct txpool_options {
+    size_t pending_max; ///< 4096
+    size_t queued_max;  ///< 1024
+    size_t sender_max;  ///< 64 (at most TXPOOL_SENDER_SLOTS)
+    uint64_t nonce_gap; ///< 64
+    size_t bytes_max;   ///< 64 MiB of raw transactions
+    unsigned price_bump_percent;
+    u256_t min_price_wei; ///< floor of the max fee
+    uint64_t lifetime_s;  ///< 3 h
+    uint64_t fate_s;      ///< how long a reason is kept: 24 h
+    size_t fate_max;      ///< how many are kept
+    uint64_t seed;        ///< of the hash maps; random where senders are strangers
+
+    /// The pool has let go of a transaction: the caller may free it.
+    void (*drop)(void *ctx, struct pool_tx *tx, enum pool_fate fate, const char *why);
+    void *ctx;
+};
+
+#define TXPOOL_SENDER_SLOTS 64
+
+extern const struct txpool_options TXPOOL_DEFAULTS;
+
+struct txpool;
+
+/// @param arena  retains; a few megabytes
+/// @return ERR_FULL
+MUST_USE err_t txpool_new(struct txpool **out, struct arena *arena,
+                          const struct txpool_options *options);
+/// Drops everything. NULL is allowed.
+void txpool_free(struct txpool *p);
+
+/// What the sender's account holds on the head that the caller's checks were made on.
+struct pool_account {
+    uint64_t nonce;
+    u256_t balance_wei;
+};
+
+/// Adds a transaction or replaces the one with its nonce. `why`, where not NULL, receives what was seen
+/// and what is needed (balance, fee, nonce) if that helps.
+/// On anything but POOL_ADDED it stays the caller's.
+struct pool_hint {
+    u256_t have;
+    u256_t want;
+};
+enum pool_result txpool_add(struct txpool *p, struct pool_tx *tx, const struct pool_account *account,
+                            uint64_t now_s, struct pool_hint *hint);
+
+/// A sender's account has changed: mined nonces leave as INCLUDED if `txpool_included` named
+/// them, else as dropped; the others move between pending and queued.
+void txpool_set_account(struct txpool *p, const address_t *sender,
+                        const struct pool_account *account, uint64_t now_s);
+
+/// These hashes are in a block now.
+void txpool_included(struct txpool *p, const hash_t *hash, uint64_t now_s);
+
+/// Removes one, with a reason. @return false if it is not here.
+bool txpool_remove(struct txpool *p, const hash_t *hash, const char *why, uint64_t now_s);
+
+/// Drops what is too old, and reasons nobody needs any more.
+void txpool_expire(struct txpool *p, uint64_t now_s);
+
+struct pool_tx *txpool_find(const struct txpool *p, const hash_t *hash);
+/// The nonce after all pending ones of a sender. @return false if none is pending.
+bool txpool_next_nonce(const struct txpool *p, uint64_t *nonce, const address_t *sender);
+/// Does the pool hold anything of this sender?
+bool txpool_has_sender(const struct txpool *p, const address_t *sender);
+
+struct pool_fate_info {
+    enum pool_fate fate;
+    const char *reason; ///< a literal; NULL unless dropped
+    uint64_t since_s;
+};
+void txpool_fate(const struct txpool *p, struct pool_fate_info *out, const hash_t *hash);
+
+struct txpool_counts {
+    size_t pending;
+    size_t queued;
+    size_t bytes;
+    size_t senders;
+};
+struct txpool_counts txpool_count(const struct txpool *p);
+
+/// Everything, by sender (no order) and nonce. @return how many were written
+size_t txpool_list(const struct txpool *p, struct pool_tx **out, size_t room);
+
+/// The best pending transactions for a block: highest tip at `base_fee_wei` first, a sender's in
+/// order of nonce, equal tips in order of arrival. Those that cannot pay the base fee, and what
+/// follows them, are left out. Stops when `gas` is reached or `room` is full.
+/// @return how many were written
+size_t txpool_take_best(const struct txpool *p, struct pool_tx **out, size_t room,
+                        const u256_t *base_fee_wei, uint64_t gas);
