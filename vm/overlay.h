@@ -28,6 +28,10 @@ MUST_USE err_t overlay_set_nonce(struct overlay *o, const address_t *a, uint64_t
 MUST_USE err_t overlay_set_code(struct overlay *o, const address_t *a, bytes_t code);
 MUST_USE err_t overlay_set_slot(struct overlay *o, const address_t *a, const hash_t *key,
                                 const u256_t *value);
+/// Forgets all slots of an account (eth_call's `state` override: slots are set afterwards).
+MUST_USE err_t overlay_clear_storage(struct overlay *o, const address_t *a);
+/// Deletes the account if it is empty (EIP-161), for touches outside transactions.
+MUST_USE err_t overlay_delete_if_empty(struct overlay *o, const address_t *a);
 
 /// Net changes since the view, in `arena` (code bytes too), sorted.
 MUST_USE err_t overlay_diff(struct state_diff *out, struct arena *arena, struct overlay *o);
