@@ -4,6 +4,7 @@
 /// Executes blocks: all transactions in order, receipts, system steps of the engine. The
 /// same functions serve building (one transaction at a time, what fits) and checking.
 
+#include "chain/types/block.h"
 #include "vm/overlay.h"
 #include "vm/tx_exec.h"
 

@@ -58,8 +58,8 @@ enum {
 enum {
     GAS_SSTORE_SET = 20000,
     GAS_SSTORE_RESET = 5000,
-    GAS_SSTORE_SENTRY = 2300,         ///< EIP-2200: not with this much or less
-    GAS_SSTORE_CLEAR_REFUND = 15000,  ///< until EIP-3529
+    GAS_SSTORE_SENTRY = 2300,           ///< EIP-2200: not with this much or less
+    GAS_SSTORE_CLEAR_REFUND = 15000,    ///< until EIP-3529
     GAS_SSTORE_CLEAR_REFUND_NEW = 4800, ///< EIP-3529
     GAS_NET_SSTORE_DIRTY_1283 = 200,
     GAS_NET_SSTORE_DIRTY_2200 = 800,

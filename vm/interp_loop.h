@@ -69,34 +69,25 @@ resume:
     NEXT;
 
     // clang-format off
-#define WORDS(BODY, IN, OUT)   BODY(sp); sp += (OUT) - (IN); pc++; NEXT;
-#define CHARGED(BODY, IN, OUT)                                                                     \
+    // The kinds of bodies; in_ and out_ are the row's counts.
+#define WORDS(BODY)    BODY(sp); sp += out_ - in_; pc++; NEXT
+#define CHARGED(BODY)                                                                              \
     gas = BODY(vm, f, sp, gas);                                                                    \
     if (UNLIKELY(gas < 0)) goto failed;                                                            \
-    sp += (OUT) - (IN); pc++; NEXT;
-#define PUSH(N, IN, OUT)       *++sp = push_word(pc + 1, N); pc += 1 + (N); NEXT;
-#define DUP(N, IN, OUT)        sp[1] = sp[1 - (N)]; sp++; pc++; NEXT;
-#define SWAP(N, IN, OUT)                                                                           \
-    { const u256_t top = sp[0]; sp[0] = sp[-(N)]; sp[-(N)] = top; } pc++; NEXT;
-#define CONTROL(LABEL, IN, OUT) goto do_##LABEL;
-
-    // BODY is a call of one of the macros above; WITH adds the row's counts to its arguments.
-#define WITH(KIND_AND_BODY, IN, OUT) WITH_(EXPAND_##KIND_AND_BODY, IN, OUT)
-#define WITH_(...) WITH__(__VA_ARGS__)
-#define WITH__(KIND, BODY, IN, OUT) KIND(BODY, IN, OUT)
-#define EXPAND_WORDS(B)   WORDS, B
-#define EXPAND_CHARGED(B) CHARGED, B
-#define EXPAND_PUSH(B)    PUSH, B
-#define EXPAND_DUP(B)     DUP, B
-#define EXPAND_SWAP(B)    SWAP, B
-#define EXPAND_CONTROL(B) CONTROL, B
+    sp += out_ - in_; pc++; NEXT
+#define PUSH(N)        *++sp = push_word(pc + 1, N); pc += 1 + (N); NEXT
+#define DUP(N)         sp[1] = sp[1 - (N)]; sp++; pc++; NEXT
+#define SWAP(N)        const u256_t top = sp[0]; sp[0] = sp[-(N)]; sp[-(N)] = top; pc++; NEXT
+#define CONTROL(LABEL) goto do_##LABEL
 
 #define OP(CODE, NAME, IN, OUT, GAS, SINCE, BODY)                                                  \
-op_##NAME:                                                                                         \
-    if ((IN) > 0 && UNLIKELY(sp - floor < (IN))) STOP_BY(EVM_STACK_UNDERFLOW);                     \
-    if ((OUT) > (IN) && UNLIKELY(sp - floor > EVM_STACK_WORDS - ((OUT) - (IN)))) STOP_BY(EVM_STACK_OVERFLOW); \
+op_##NAME: {                                                                                       \
+    enum { in_ = (IN), out_ = (OUT), grows_ = (OUT) - (IN) };                                      \
+    if (in_ > 0 && UNLIKELY(sp - floor < in_)) STOP_BY(EVM_STACK_UNDERFLOW);                       \
+    if (grows_ > 0 && UNLIKELY(sp - floor > EVM_STACK_WORDS - grows_)) STOP_BY(EVM_STACK_OVERFLOW); \
     if ((GAS) > 0 && UNLIKELY((gas -= (GAS)) < 0)) STOP_BY(EVM_OUT_OF_GAS);                        \
-    WITH(BODY, IN, OUT)
+    BODY;                                                                                          \
+}
 #include "vm/opcodes.def"
 #undef OP
     // clang-format on
@@ -110,7 +101,7 @@ do_jumpi:
     sp--;
     sp[0] = sp[1];
     // The destination is on top now, as for JUMP.
-do_jump: {
+do_jump : {
     const uint64_t to = sp[0].limb[0];
     const bool inside = u256_fits_u64(&sp[0]) && to < f->code.len;
     if (UNLIKELY(!inside || (f->code.jumpdests[to / 64] >> (to % 64) & 1) == 0)) {
@@ -181,7 +172,7 @@ undefined:
 do_invalid:
     STOP_BY(EVM_INVALID_OPCODE);
 failed:
-    status = (enum evm_status)-gas;
+    status = (enum evm_status) - gas;
     gas = 0;
 halt:
     output = BYTES_NONE;
@@ -193,15 +184,6 @@ halt_saved:
     if (frame_leave(vm, status, BYTES_NONE)) goto resume;
     return;
 
-#undef WITH
-#undef WITH_
-#undef WITH__
-#undef EXPAND_WORDS
-#undef EXPAND_CHARGED
-#undef EXPAND_PUSH
-#undef EXPAND_DUP
-#undef EXPAND_SWAP
-#undef EXPAND_CONTROL
 #undef WORDS
 #undef CHARGED
 #undef PUSH

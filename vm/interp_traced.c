@@ -25,18 +25,17 @@ static void trace_step(struct vm *vm, const struct frame *f, const uint8_t *pc, 
     vm->traced_gas = gas;
     if (hooks->step == NULL) return;
     const int64_t refund = vm->world->refund;
-    hooks->step(hooks->ctx,
-                &(struct trace_step){.pc = (uint64_t)(pc - f->code.bytes),
-                                     .op = *pc,
-                                     .op_name = op_names[*pc],
-                                     .gas = (uint64_t)gas,
-                                     .stack = f->floor + 1,
-                                     .stack_len = (size_t)(sp - f->floor),
-                                     .memory = {f->memory, (size_t)f->memory_len},
-                                     .return_data = vm->ret,
-                                     .depth = (unsigned)(f - vm->frames) + 1,
-                                     .refund = refund < 0 ? 0 : (uint64_t)refund,
-                                     .self = &f->self->address});
+    hooks->step(hooks->ctx, &(struct trace_step){.pc = (uint64_t)(pc - f->code.bytes),
+                                                 .op = *pc,
+                                                 .op_name = op_names[*pc],
+                                                 .gas = (uint64_t)gas,
+                                                 .stack = f->floor + 1,
+                                                 .stack_len = (size_t)(sp - f->floor),
+                                                 .memory = {f->memory, (size_t)f->memory_len},
+                                                 .return_data = vm->ret,
+                                                 .depth = (unsigned)(f - vm->frames) + 1,
+                                                 .refund = refund < 0 ? 0 : (uint64_t)refund,
+                                                 .self = &f->self->address});
 }
 
 #define INTERP_NAME interp_traced

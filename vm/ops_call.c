@@ -429,11 +429,11 @@ enum evm_status op_call(struct vm *vm, enum trace_kind kind)
     if (kind == TRACE_CALL && has_value && f->is_static) return EVM_STATIC_VIOLATION;
 
     int64_t gas = charge_call(vm, f, &a, sp, kind, f->gas);
-    if (gas < 0) return (enum evm_status)-gas;
+    if (gas < 0) return (enum evm_status) - gas;
 
     // EIP-150 caps what is asked for; before it, asking for too much was fatal.
-    int64_t given = u256_fits_u64(&sp[0]) && sp[0].limb[0] <= INT64_MAX ? (int64_t)sp[0].limb[0]
-                                                                       : INT64_MAX;
+    int64_t given =
+        u256_fits_u64(&sp[0]) && sp[0].limb[0] <= INT64_MAX ? (int64_t)sp[0].limb[0] : INT64_MAX;
     if (vm->rev >= REV_TANGERINE) {
         const int64_t most = gas - gas / GAS_CALL_DEPTH_RESERVE_DIVISOR;
         if (given > most) given = most;
@@ -547,7 +547,7 @@ enum evm_status op_create(struct vm *vm, enum trace_kind kind)
     const bool create2 = kind == TRACE_CREATE2;
     if (f->is_static) return EVM_STATIC_VIOLATION;
     int64_t gas = charge_create(vm, f, sp, create2, f->gas);
-    if (gas < 0) return (enum evm_status)-gas;
+    if (gas < 0) return (enum evm_status) - gas;
 
     const u256_t value = sp[0];
     const bytes_t initcode = memory_piece(f, &sp[-1], &sp[-2]);
@@ -623,7 +623,7 @@ enum evm_status op_selfdestruct(struct vm *vm)
 {
     struct frame *f = vm->top;
     const int64_t gas = selfdestruct(vm, f, f->sp, f->gas);
-    if (gas < 0) return (enum evm_status)-gas;
+    if (gas < 0) return (enum evm_status) - gas;
     f->gas = gas;
     return EVM_SUCCESS;
 }

@@ -32,8 +32,8 @@ ENV_OP(op_basefee, vm->base_fee)
 ENV_OP(op_blobbasefee, vm->block->blob_base_fee_wei)
 ENV_OP(op_gas, u256_from_u64((uint64_t)gas))
 /// EIP-4399: the same opcode said DIFFICULTY before Paris.
-ENV_OP(op_prevrandao, vm->rev >= REV_PARIS ? u256_from_hash(&vm->block->prev_randao)
-                                           : vm->block->difficulty)
+ENV_OP(op_prevrandao,
+       vm->rev >= REV_PARIS ? u256_from_hash(&vm->block->prev_randao) : vm->block->difficulty)
 #undef ENV_OP
 
 static inline int64_t op_calldataload(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas)

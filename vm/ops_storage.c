@@ -99,8 +99,8 @@ int64_t op_blockhash(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas)
 {
     (void)f;
     const uint64_t number = sp[0].limb[0];
-    const bool near = u256_fits_u64(&sp[0]) && number < vm->block->number &&
-                      vm->block->number - number <= 256;
+    const bool near =
+        u256_fits_u64(&sp[0]) && number < vm->block->number && vm->block->number - number <= 256;
     if (!near) {
         sp[0] = u256_from_u64(0);
         return gas;
@@ -153,8 +153,7 @@ static struct sstore_price price_net(const struct slot *s, const u256_t *value, 
     const int64_t dirty = rev >= REV_BERLIN     ? GAS_WARM_ACCESS
                           : rev >= REV_ISTANBUL ? GAS_NET_SSTORE_DIRTY_2200
                                                 : GAS_NET_SSTORE_DIRTY_1283;
-    const int64_t reset =
-        rev >= REV_BERLIN ? GAS_SSTORE_RESET - GAS_COLD_SLOAD : GAS_SSTORE_RESET;
+    const int64_t reset = rev >= REV_BERLIN ? GAS_SSTORE_RESET - GAS_COLD_SLOAD : GAS_SSTORE_RESET;
     const int64_t clear = rev >= REV_LONDON ? GAS_SSTORE_CLEAR_REFUND_NEW : GAS_SSTORE_CLEAR_REFUND;
     const bool original_zero = u256_is_zero(&s->original);
 

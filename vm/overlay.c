@@ -116,8 +116,8 @@ err_t overlay_new(struct overlay **out, const struct state_view *view, size_t ma
         return err;
     }
     // Where the system put us is not known to who chooses keys; results never depend on it.
-    o->seed = fold((uint64_t)(uintptr_t)o ^ UINT64_C(0x9e3779b97f4a7c15),
-                   UINT64_C(0xd6e8feb86659fd93));
+    o->seed =
+        fold((uint64_t)(uintptr_t)o ^ UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xd6e8feb86659fd93));
     overlay_reset(o, view);
     if (!err_ok(o->err)) {
         err = o->err;
@@ -761,8 +761,7 @@ static bool diff_slots(struct account_change *out, struct arena *arena, const st
 
 static bool fields_changed(const struct acct *a)
 {
-    return a->now.nonce != a->base.nonce ||
-           !u256_eq(&a->now.balance_wei, &a->base.balance_wei) ||
+    return a->now.nonce != a->base.nonce || !u256_eq(&a->now.balance_wei, &a->base.balance_wei) ||
            !hash_eq(&a->now.code_hash, &a->base.code_hash);
 }
 

@@ -123,10 +123,10 @@ struct overlay {
     struct acct *listed; ///< those of this transaction
     size_t account_count;
     uint64_t seed;
-    uint32_t tx;      ///< number of the current transaction
-    size_t tx_logs;   ///< where its logs begin
-    int64_t refund;   ///< of this transaction
-    err_t err;        ///< why a function said NULL or false
+    uint32_t tx;    ///< number of the current transaction
+    size_t tx_logs; ///< where its logs begin
+    int64_t refund; ///< of this transaction
+    err_t err;      ///< why a function said NULL or false
 };
 
 /// A point to return to.

@@ -16,15 +16,15 @@
 struct trace_step {
     uint64_t pc;
     uint8_t op;
-    const char *op_name;    ///< "PUSH1"; "opcode 0x0c not defined" are the caller's words: NULL
-    uint64_t gas;           ///< left before the instruction
-    const u256_t *stack;    ///< bottom first
-    size_t stack_len;       ///< words
-    bytes_t memory;         ///< a multiple of 32 bytes
-    bytes_t return_data;    ///< of the last call
-    unsigned depth;         ///< 1 for the transaction's own code
-    uint64_t refund;        ///< counter of the transaction so far
-    const address_t *self;  ///< whose storage it is
+    const char *op_name;   ///< "PUSH1"; "opcode 0x0c not defined" are the caller's words: NULL
+    uint64_t gas;          ///< left before the instruction
+    const u256_t *stack;   ///< bottom first
+    size_t stack_len;      ///< words
+    bytes_t memory;        ///< a multiple of 32 bytes
+    bytes_t return_data;   ///< of the last call
+    unsigned depth;        ///< 1 for the transaction's own code
+    uint64_t refund;       ///< counter of the transaction so far
+    const address_t *self; ///< whose storage it is
 };
 
 enum trace_kind {

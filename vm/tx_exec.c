@@ -364,11 +364,8 @@ err_t tx_execute(struct tx_result *out, struct vm *vm, struct overlay *world,
     *out = (struct tx_result){0};
     if (!err_ok(world->err)) return world->err;
     overlay_tx_begin(world);
-    struct run r = {.vm = vm,
-                    .world = world,
-                    .block = block,
-                    .tx = tx,
-                    .mode = mode == NULL ? &REAL : mode};
+    struct run r = {
+        .vm = vm, .world = world, .block = block, .tx = tx, .mode = mode == NULL ? &REAL : mode};
     r.sender = overlay_account(world, &tx->sender);
     if (r.sender == NULL) return world_error(&r);
     TRY(check_validity(&out->validity, &r, block_gas_left));
@@ -391,8 +388,7 @@ err_t system_call(struct vm *vm, struct overlay *world, const struct block_ctx *
     if (hash_eq(&contract->now.code_hash, &KECCAK_EMPTY)) return OK;
 
     const struct tx nothing = {.sender = system};
-    const struct run r = {
-        .vm = vm, .world = world, .block = block, .tx = &nothing, .mode = &REAL};
+    const struct run r = {.vm = vm, .world = world, .block = block, .tx = &nothing, .mode = &REAL};
     prepare_vm(&r);
     const struct message m = {.kind = TRACE_CALL,
                               .gas = GAS_SYSTEM_CALL,

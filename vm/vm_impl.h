@@ -104,7 +104,7 @@ struct vm {
     int64_t traced_gas; ///< left before the step whose cost is still to be told; -1 if none
     bool (*cancelled)(void *);
     void *cancelled_ctx;
-    int64_t gas_poll;     ///< ask when a jump finds less than this
+    int64_t gas_poll;      ///< ask when a jump finds less than this
     uint32_t calls_polled; ///< calls since the last question
 
     // For ever.
@@ -112,7 +112,7 @@ struct vm {
     u256_t *stack;
     uint8_t *memory;
     size_t memory_cap;
-    size_t memory_high; ///< bytes ever touched since the last trim
+    size_t memory_high;   ///< bytes ever touched since the last trim
     struct arena scratch; ///< of precompiles
     struct code_cache cache;
     const void *dispatch[2][256]; ///< labels of the fast and the traced loop
@@ -258,6 +258,12 @@ bool frame_leave(struct vm *vm, enum evm_status status, bytes_t output);
 /// address of CREATE and CREATE2 (Yellow Paper (88), EIP-1014)
 address_t address_of_create(const address_t *creator, uint64_t nonce);
 address_t address_of_create2(const address_t *creator, const u256_t *salt, bytes_t initcode);
+
+/// A call by the protocol itself before or after a block's transactions (EIP-4788, 2935, 7002,
+/// 7251): no sender, no fee; silent if there is no code at `to`.
+/// @param[out] output  what it returned; empty if it failed. Valid until the next execution.
+MUST_USE err_t system_call(struct vm *vm, struct overlay *world, const struct block_ctx *block,
+                           const address_t *to, bytes_t input, bytes_t *output);
 
 // ---- accounts and storage (vm/ops_storage.c) --------------------------------------------------
 
