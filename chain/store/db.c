@@ -23,6 +23,8 @@
 #define RESERVE_DEFAULT ((uint64_t)256 << 20)
 #define MAX_READERS 512
 #define IDLE_READERS 16
+/// Bytes the data file may be shorter than its last page says.
+#define CUT_TOLERANCE ((uint64_t)1 << 20)
 /// How long a writer waits for readers to finish before it goes on with the map as it is.
 #define GROW_WAIT_S 6
 
@@ -156,6 +158,45 @@ static err_t open_tables(struct db *db, const struct db_options *options)
     return rc == 0 ? OK : fail_from(rc, "cannot create the tables");
 }
 
+static void map_use(struct db *db, size_t *map, size_t *used)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    check(mdb_env_info(db->env, &info) == 0 && mdb_env_stat(db->env, &stat) == 0);
+    *map = info.me_mapsize;
+    *used = (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+/// The name of the environment's data file. @return false if the path is too long.
+static bool data_file(char out[PATH_MAX], const char *dir)
+{
+    const int n = snprintf(out, PATH_MAX, "%s/data.mdb", dir);
+    return n > 0 && n < PATH_MAX;
+}
+
+/// Reading a page behind the end of the file would be a SIGBUS. LMDB may leave out the last
+/// few pages if they were freed in the transaction that made them: those are added as zeros,
+/// which LMDB tells from pages; a file that misses more was cut.
+static err_t check_not_cut(struct db *db)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    size_t map;
+    size_t used;
+    map_use(db, &map, &used);
+    if (!data_file(name, db->path)) return FAIL(LIMIT, "store: the path is too long");
+    if (stat(name, &st) != 0) return fail_from(errno, "cannot look at the data file");
+    const uint64_t size = (uint64_t)st.st_size;
+    if (size >= used) return OK;
+    if (used - size > CUT_TOLERANCE) {
+        return FAIL(CORRUPT, "store: the data file is cut short; restore a backup or sync again");
+    }
+    if (db->read_only) return OK;
+    LOG_WRN("store", "the data file ends early", "bytes=%" PRIu64 " expected=%zu", size, used);
+    if (truncate(name, (off_t)used) != 0) return fail_from(errno, "cannot extend the data file");
+    return OK;
+}
+
 static err_t open_environment(struct db *db, const struct db_options *options)
 {
     int rc = mdb_env_create(&db->env);
@@ -173,6 +214,7 @@ static err_t open_environment(struct db *db, const struct db_options *options)
     rc = mdb_env_open(db->env, db->path, flags, 0600);
     if (rc == ENOENT) return FAIL(NOT_FOUND, "store: there is no database in this directory");
     if (rc != 0) return fail_from(rc, "cannot open the environment");
+    TRY(check_not_cut(db));
     int dead = 0;
     rc = mdb_reader_check(db->env, &dead);
     return rc == 0 ? OK : fail_from(rc, "cannot check the reader table");
@@ -190,6 +232,11 @@ err_t db_open(struct db **out, const struct db_options *options)
         if (rc != 0) return fail_from(rc, "cannot make the directory");
     } else if (!S_ISDIR(st.st_mode)) {
         return FAIL(IO, "store: the path is not a directory");
+    }
+    char data[PATH_MAX];
+    if (!data_file(data, options->path)) return FAIL(LIMIT, "store: the path is too long");
+    if (!options->create && stat(data, &st) != 0 && errno == ENOENT) {
+        return FAIL(NOT_FOUND, "store: there is no database in this directory");
     }
     if (is_network_filesystem(options->path)) {
         return FAIL(IO, "store: network file systems cannot hold it; use a local disk");
@@ -244,15 +291,6 @@ static err_t disk_free(const char *path, uint64_t *out)
     if (statvfs(path, &fs) != 0) return fail_from(errno, "cannot read the free disk space");
     *out = (uint64_t)fs.f_bavail * fs.f_frsize;
     return OK;
-}
-
-static void map_use(struct db *db, size_t *map, size_t *used)
-{
-    MDB_envinfo info;
-    MDB_stat stat;
-    check(mdb_env_info(db->env, &info) == 0 && mdb_env_stat(db->env, &stat) == 0);
-    *map = info.me_mapsize;
-    *used = (info.me_last_pgno + 1) * stat.ms_psize;
 }
 
 /// Holds the mutex. Keeps new readers out and waits for the present ones.
