@@ -207,7 +207,7 @@ contract Rounds is RoundsBase, EIP712 {
         // The policy gets a fixed amount of gas. With less at hand the call reverts: nobody can
         // fail a round by starving its policy.
         uint256 gasFor = policyGas(positions.length);
-        if (gasleft() < (gasFor * 64) / 63 + 100_000 + 60_000 * positions.length) revert TooFewInputs(gasleft(), gasFor);
+        if (gasleft() < (gasFor * 64) / 63 + 100_000 + 40_000 * positions.length) revert TooFewInputs(gasleft(), gasFor);
         try extension.runPolicy{gas: gasFor}(r.policy, r.f, sketches, weights, reps) returns (
             uint64 accepted, uint32[] memory effective, uint256[] memory scores
         ) {

@@ -172,7 +172,7 @@ abstract contract RoundsBase is ReentrancyGuardTransient {
 
     /// Gas that a policy gets for `n` inputs.
     function policyGas(uint256 n) public pure returns (uint256) {
-        return 500_000 + 9_000 * n * n;
+        return 700_000 + 8_000 * n * n;
     }
 
     /// Whose window it is in state Aggregate, and its rank; zero after the last rank. In other

@@ -48,32 +48,39 @@ contract MultiKrum is IAggregationPolicy {
     {
         scores = new uint256[](n);
         uint256[] memory row = new uint256[](left - 1);
-        for (uint256 i = 0; i < n; i++) {
-            if ((kept >> i) & 1 == 0) {
-                scores[i] = type(uint256).max;
-                continue;
+        unchecked {
+            for (uint256 i = 0; i < n; i++) {
+                if ((kept >> i) & 1 == 0) {
+                    scores[i] = type(uint256).max;
+                    continue;
+                }
+                assembly ("memory-safe") {
+                    mstore(row, sub(left, 1))
+                }
+                uint256 k = 0;
+                for (uint256 j = 0; j < n; j++) {
+                    if (j != i && (kept >> j) & 1 == 1) row[k++] = d[i * n + j];
+                }
+                SketchMath.dropLargest(row, f + 1);
+                uint256 sum = 0;
+                for (uint256 j = 0; j < row.length; j++) sum += row[j];
+                scores[i] = sum;
             }
-            uint256 k = 0;
-            for (uint256 j = 0; j < n; j++) {
-                if (j != i && (kept >> j) & 1 == 1) row[k++] = d[i * n + j];
-            }
-            SketchMath.heapSort(row);
-            uint256 sum = 0;
-            for (uint256 j = 0; j < left - f - 2; j++) sum += row[j];
-            scores[i] = sum;
         }
     }
 
     /// The `count` kept inputs with the lowest scores, the earlier one where scores are equal.
     function _lowest(uint256[] memory scores, uint256 kept, uint256 count) private pure returns (uint64 accepted) {
         uint256 n = scores.length;
-        for (uint256 taken = 0; taken < count; taken++) {
-            uint256 best = n;
-            for (uint256 i = 0; i < n; i++) {
-                if ((kept >> i) & 1 == 0 || (accepted >> i) & 1 == 1) continue;
-                if (best == n || scores[i] < scores[best]) best = i;
+        unchecked {
+            for (uint256 taken = 0; taken < count; taken++) {
+                uint256 best = n;
+                for (uint256 i = 0; i < n; i++) {
+                    if ((kept >> i) & 1 == 0 || (accepted >> i) & 1 == 1) continue;
+                    if (best == n || scores[i] < scores[best]) best = i;
+                }
+                accepted |= uint64(1 << best);
             }
-            accepted |= uint64(1 << best);
         }
     }
 }

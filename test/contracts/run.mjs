@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of the system contracts on a throw-away chain. Needs `npm ci` in test/.
+//
+//   node test/contracts/run.mjs [part of a test's name]
+
+import { Chain } from './chain.mjs';
+import { finish, test } from './check.mjs';
+import { World, consortium } from './world.mjs';
+import * as selection from './test_selection.mjs';
+import * as rounds from './test_rounds.mjs';
+
+const chain = await Chain.start();
+try {
+  await chain.deploy(consortium);
+  const world = new World(chain);
+  await test('demo: the trainer gives the model hashes of rounds 1 to 5', async () => { world.demo = selection.playDemo(); });
+  world.demo ??= selection.playDemo();
+  await selection.run(world);
+  await world.setUp(selection.describe(world.demo[0].before));
+  let start = await chain.snapshot();
+  for (const part of [rounds]) {
+    for (const scene of part.scenes) {
+      start = await chain.restore(start);
+      await test(scene.name, () => scene.run(world));
+    }
+  }
+} finally {
+  chain.stop();
+}
+finish();
