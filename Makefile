@@ -172,7 +172,7 @@ $(OUT)/test/conformance_%: $(OUT)/obj/test/conformance/%.o $(OUT)/libsupport.a $
 
 .PHONY: conformance
 conformance: $(CONFORMANCE)
-	@for t in $(CONFORMANCE); do echo "== $${t##*/}"; $$t || exit 1; done
+	@for t in $(CONFORMANCE); do echo "== $${t##*/}"; $$t $(CONFORMANCE_FLAGS) || exit 1; done
 
 # ---- fuzz targets: PROFILE=fuzz ------------------------------------------------------------
 
@@ -238,6 +238,9 @@ run: ## install what is missing, build, run a whole federated round on real data
 interop: all ## tests against software from npm: ethers, viem, cast, contracts
 	$(Q).ci/deps.sh interop
 	$(Q)test/interop/run.sh $(abspath $(OUT))
+
+soak: all tools ## long campaigns (SOAK_HOURS=12), report in build/soak/report.txt
+	$(Q)test/soak.sh $(BUILD)
 
 contracts: ## compile the system contracts again (needs node and npm)
 	$(Q).ci/deps.sh interop
