@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chain/store/blocks.h"
+
+#include "chain/crypto/keccak.h"
+#include "chain/store/log_index.h"
+#include "chain/store/schema.h"
+#include "test/support/temp_dir.h"
+
+#include <criterion/criterion.h>
+
+enum { BLOCKS = 200 };
+
+static address_t address_of(uint64_t i)
+{
+    return (address_t){{[0] = 0xad, [19] = (uint8_t)i}};
+}
+
+static hash_t topic_of(uint64_t i)
+{
+    return (hash_t){{[0] = 0x70, [31] = (uint8_t)i}};
+}
+
+static struct tx make_tx(struct arena *arena, uint64_t nonce)
+{
+    struct tx unsigned_tx = {.type = nonce % 2 == 0 ? TX_LEGACY : TX_DYNAMIC_FEE,
+                             .has_chain_id = true,
+                             .chain_id = 1337,
+                             .nonce = nonce,
+                             .gas_limit = 21000,
+                             .to = address_of(nonce),
+                             .data = LIT("data")};
+    // A signature of the right form is enough: nobody recovers it here.
+    unsigned_tx.r = u256_from_u64(1 + nonce);
+    unsigned_tx.s = u256_from_u64(2);
+    struct buf raw;
+    buf_init(&raw, 4096);
+    tx_encode(&raw, &unsigned_tx);
+    bool full = false;
+    const bytes_t kept = arena_copy(arena, buf_bytes(&raw), &full);
+    buf_deinit(&raw);
+    struct tx out;
+    cr_assert(err_ok(tx_decode(&out, arena, kept)));
+    out.has_sender = true;
+    out.sender = address_of(100 + nonce);
+    return out;
+}
+
+/// Block n has n % 4 transactions; transaction i of it has (n + i) % 3 logs of address n % 5
+/// with topics (n % 7) and i.
+static void make_block(struct block *b, struct receipt *r, struct arena *arena, uint64_t n,
+                       const hash_t *parent)
+{
+    *b = (struct block){.ommers = LIT("\xc0"), .tx_count = n % 4};
+    b->txs = ARENA_ARRAY(arena, struct tx, 4);
+    for (size_t i = 0; i < b->tx_count; i++) {
+        b->txs[i] = make_tx(arena, n * 4 + i);
+        const size_t logs = (n + i) % 3;
+        struct log_entry *l = ARENA_ARRAY(arena, struct log_entry, 3);
+        r[i] = (struct receipt){.type = b->txs[i].type,
+                                .has_status = true,
+                                .succeeded = i != 1,
+                                .cumulative_gas_used = 21000 * (i + 1),
+                                .logs = l,
+                                .log_count = logs,
+                                .gas_used = 21000,
+                                .has_contract_address = i == 2,
+                                .effective_gas_price = u256_from_u64(n)};
+        if (i == 2) r[i].contract_address = address_of(9);
+        for (size_t k = 0; k < logs; k++) {
+            l[k] = (struct log_entry){.address = address_of(n % 5),
+                                      .topics = {topic_of(n % 7), topic_of(i)},
+                                      .topic_count = 2,
+                                      .data = LIT("\x01\x02\x03")};
+            bloom_add_log(&r[i].bloom, &l[k]);
+        }
+    }
+    b->header = (struct header){.number = n,
+                                .parent_hash = *parent,
+                                .ommers_hash = KECCAK_RLP_LIST,
+                                .timestamp_s = 1000 + n,
+                                .gas_limit = 30000000,
+                                .extra_data = LIT("extra"),
+                                .field_count = HEADER_FIELDS_LONDON};
+    b->hash = header_hash(&b->header);
+}
+
+static void expect_block(const struct db_txn *txn, struct arena *arena, const struct block *want,
+                         const struct receipt *receipts, uint64_t n)
+{
+    struct block got;
+    uint64_t number;
+    hash_t hash;
+    cr_assert(err_ok(blocks_number_of(txn, &number, &want->hash)));
+    cr_expect_eq(number, n);
+    cr_assert(err_ok(blocks_hash_of(txn, &hash, n)));
+    cr_expect(hash_eq(&hash, &want->hash));
+    const err_t err = blocks_get(txn, &got, arena, n);
+    cr_assert(err_ok(err), "block %lu: %s", n, err_text(err));
+    const hash_t again = header_hash(&got.header);
+    cr_expect(hash_eq(&again, &want->hash));
+    cr_assert_eq(got.tx_count, want->tx_count);
+    for (size_t i = 0; i < got.tx_count; i++) {
+        cr_expect(hash_eq(&got.txs[i].hash, &want->txs[i].hash));
+        cr_expect(address_eq(&got.txs[i].sender, &want->txs[i].sender));
+        struct tx_location at;
+        cr_assert(err_ok(blocks_find_tx(txn, &at, &want->txs[i].hash)));
+        cr_expect_eq(at.block_number, n);
+        cr_expect_eq(at.index, i);
+    }
+    struct receipt *r;
+    size_t count;
+    cr_assert(err_ok(blocks_receipts(txn, &r, &count, arena, n)));
+    cr_assert_eq(count, want->tx_count);
+    for (size_t i = 0; i < count; i++) {
+        cr_expect_eq(r[i].type, receipts[i].type);
+        cr_expect_eq(r[i].has_status, true);
+        cr_expect_eq(r[i].succeeded, receipts[i].succeeded);
+        cr_expect_eq(r[i].cumulative_gas_used, receipts[i].cumulative_gas_used);
+        cr_expect_eq(r[i].gas_used, 21000);
+        cr_expect_eq(r[i].has_contract_address, i == 2);
+        cr_expect(u256_eq(&r[i].effective_gas_price, &receipts[i].effective_gas_price));
+        cr_expect_eq(memcmp(&r[i].bloom, &receipts[i].bloom, sizeof r[i].bloom), 0);
+        cr_assert_eq(r[i].log_count, receipts[i].log_count);
+        for (size_t k = 0; k < r[i].log_count; k++) {
+            cr_expect(address_eq(&r[i].logs[k].address, &receipts[i].logs[k].address));
+            cr_assert_eq(r[i].logs[k].topic_count, 2);
+            cr_expect(hash_eq(&r[i].logs[k].topics[1], &receipts[i].logs[k].topics[1]));
+            cr_expect(bytes_eq(r[i].logs[k].data, receipts[i].logs[k].data));
+        }
+    }
+}
+
+/// Goal: the index gives every block that scanning all logs gives for addresses and topics one
+/// by one, in order, and none outside the range.
+static void expect_logs(const struct db_txn *txn, struct arena *arena)
+{
+    static const struct {
+        uint64_t from, to;
+    } ranges[] = {{0, BLOCKS - 1}, {0, 0}, {17, 130}, {63, 64}, {199, 5000}, {300, 400}};
+    for (int with_address = 0; with_address < 3; with_address++) {
+        for (int with_topic = 0; with_topic < 3; with_topic++) {
+            for (size_t k = 0; k < ARRAY_LEN(ranges); k++) {
+                const address_t addresses[] = {address_of(2), address_of(4)};
+                const hash_t topics[] = {topic_of(3), topic_of(6)};
+                struct log_filter f = {0};
+                f.addresses.values = addresses;
+                f.addresses.count = (size_t)with_address;
+                f.topics[0].values = topics;
+                f.topics[0].count = (size_t)with_topic;
+                uint64_t *blocks;
+                size_t count;
+                cr_assert(err_ok(
+                    log_index_find(txn, &blocks, &count, arena, &f, ranges[k].from, ranges[k].to)));
+                size_t at = 0;
+                for (uint64_t n = ranges[k].from; n <= ranges[k].to && n < BLOCKS; n++) {
+                    bool has_logs = false;
+                    for (uint64_t i = 0; i < n % 4; i++) has_logs |= (n + i) % 3 > 0;
+                    const bool address =
+                        with_address == 0 || n % 5 == 2 || (with_address == 2 && n % 5 == 4);
+                    const bool topic =
+                        with_topic == 0 || n % 7 == 3 || (with_topic == 2 && n % 7 == 6);
+                    if (!has_logs || !address || !topic) continue;
+                    cr_assert_lt(at, count, "block %lu is missing", n);
+                    cr_assert_eq(blocks[at++], n);
+                }
+                cr_assert_eq(at, count);
+            }
+        }
+    }
+    struct log_filter second = {0};
+    const hash_t topic = topic_of(2);
+    second.topics[1].values = &topic;
+    second.topics[1].count = 1;
+    uint64_t *blocks;
+    size_t count;
+    cr_assert(err_ok(log_index_find(txn, &blocks, &count, arena, &second, 0, BLOCKS)));
+    for (size_t i = 0; i < count; i++) cr_expect_eq(blocks[i] % 4, 3, "only these have a third");
+    cr_expect_gt(count, 20);
+    cr_expect_eq(log_index_find(txn, &blocks, &count, arena, &second, 0, UINT64_MAX).kind,
+                 ERR_LIMIT);
+}
+
+/// Goal: what is appended is read back whole, found by hash, and indexed by its logs.
+Test(blocks, chain)
+{
+    const struct temp_dir dir = temp_dir_make();
+    struct db *db;
+    struct db_txn *txn;
+    struct arena arena;
+    static struct block blocks[BLOCKS];
+    static struct receipt receipts[BLOCKS][4];
+    cr_assert(err_ok(arena_init(&arena, (size_t)64 << 20)));
+    cr_assert(err_ok(schema_open(&db, dir.path, true, false)));
+    cr_assert(err_ok(db_begin_write(db, &txn)));
+    uint64_t head;
+    hash_t hash = {{0}};
+    cr_expect_eq(blocks_head(txn, &head, &hash).kind, ERR_NOT_FOUND);
+    for (uint64_t n = 0; n < BLOCKS; n++) {
+        make_block(&blocks[n], receipts[n], &arena, n, &hash);
+        const err_t err = blocks_append(txn, &blocks[n], receipts[n], blocks[n].tx_count);
+        cr_assert(err_ok(err), "block %lu: %s", n, err_text(err));
+        cr_assert(err_ok(blocks_head(txn, &head, &hash)));
+        cr_assert(head == n && hash_eq(&hash, &blocks[n].hash));
+    }
+    cr_assert(err_ok(db_commit(txn)));
+
+    cr_assert(err_ok(db_begin_read(db, &txn)));
+    for (uint64_t n = 0; n < BLOCKS; n++) expect_block(txn, &arena, &blocks[n], receipts[n], n);
+    expect_logs(txn, &arena);
+    struct header header;
+    struct tx_location at;
+    const hash_t unknown = {{7}};
+    cr_expect_eq(blocks_header(txn, &header, BLOCKS).kind, ERR_NOT_FOUND);
+    cr_expect_eq(blocks_number_of(txn, &head, &unknown).kind, ERR_NOT_FOUND);
+    cr_expect_eq(blocks_find_tx(txn, &at, &unknown).kind, ERR_NOT_FOUND);
+    db_abort(txn);
+    db_close(db);
+    temp_dir_remove(&dir);
+    arena_deinit(&arena);
+}
+
+/// Goal: a block that does not follow the head is refused and leaves nothing.
+Test(blocks, refusals)
+{
+    const struct temp_dir dir = temp_dir_make();
+    struct db *db;
+    struct db_txn *txn;
+    struct arena arena;
+    struct block b;
+    struct receipt r[4];
+    hash_t none = {{0}};
+    cr_assert(err_ok(arena_init(&arena, (size_t)4 << 20)));
+    cr_assert(err_ok(schema_open(&db, dir.path, true, false)));
+    cr_assert(err_ok(db_begin_write(db, &txn)));
+    make_block(&b, r, &arena, 4, &none);
+    cr_expect_eq(blocks_append(txn, &b, r, 0).kind, ERR_INVALID, "an empty store starts at 0");
+    make_block(&b, r, &arena, 0, &none);
+    cr_expect_eq(blocks_append(txn, &b, r, 1).kind, ERR_INVALID, "a receipt too many");
+    cr_assert(err_ok(blocks_append(txn, &b, r, 0)));
+    const hash_t zero = b.hash;
+    make_block(&b, r, &arena, 2, &zero);
+    cr_expect_eq(blocks_append(txn, &b, r, 2).kind, ERR_INVALID, "a gap");
+    make_block(&b, r, &arena, 1, &none);
+    cr_expect_eq(blocks_append(txn, &b, r, 1).kind, ERR_INVALID, "another parent");
+    make_block(&b, r, &arena, 0, &none);
+    cr_expect_eq(blocks_append(txn, &b, r, 0).kind, ERR_INVALID, "the same again");
+    uint64_t head;
+    hash_t hash;
+    cr_assert(err_ok(blocks_head(txn, &head, &hash)));
+    cr_expect_eq(head, 0);
+
+    // Damage is noticed wherever it is.
+    const uint8_t key[8] = {0};
+    static const unsigned tables[] = {DB_HEADERS, DB_BODIES, DB_RECEIPTS};
+    struct receipt *read;
+    size_t count;
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        cr_assert(err_ok(db_put(txn, tables[i], BYTES_OF(key), LIT("\xff\xff\xff\xff\x00"))));
+    }
+    cr_expect_eq(blocks_get(txn, &b, &arena, 0).kind, ERR_CORRUPT);
+    cr_expect_eq(blocks_header(txn, &b.header, 0).kind, ERR_CORRUPT);
+    cr_expect_eq(blocks_receipts(txn, &read, &count, &arena, 0).kind, ERR_CORRUPT);
+    db_abort(txn);
+    db_close(db);
+    temp_dir_remove(&dir);
+    arena_deinit(&arena);
+}
+
+/// Goal: a log matches a filter as eth_getLogs says.
+Test(log_index, match)
+{
+    const hash_t t[3] = {topic_of(1), topic_of(2), topic_of(3)};
+    const address_t a[2] = {address_of(1), address_of(2)};
+    const struct log_entry log = {.address = a[0], .topics = {t[0], t[1]}, .topic_count = 2};
+    const struct {
+        const char *name;
+        struct log_filter filter;
+        bool match;
+    } cases[] = {
+        {"anything", {{0}, {{0}}}, true},
+        {"its address", {{a, 1}, {{0}}}, true},
+        {"one of two addresses", {{a, 2}, {{0}}}, true},
+        {"another address", {{a + 1, 1}, {{0}}}, false},
+        {"first topic", {{0}, {{t, 1}}}, true},
+        {"first topic among others", {{0}, {{t, 3}}}, true},
+        {"wrong first topic", {{0}, {{t + 1, 1}}}, false},
+        {"second topic alone", {{0}, {{0}, {t + 1, 1}}}, true},
+        {"wrong second topic", {{0}, {{t, 1}, {t, 1}}}, false},
+        {"a third topic it has not", {{0}, {{0}, {0}, {t, 3}}}, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        cr_expect_eq(log_filter_match(&cases[i].filter, &log), cases[i].match, "%s", cases[i].name);
+    }
+}
