@@ -101,6 +101,9 @@ static const struct {
 } files[] = {
     {"geth/precompiles/ecRecover.json", 0x01, REV_FRONTIER, 5, false},
     {"geth/precompiles/modexp_eip2565.json", 0x05, REV_BERLIN, 47, false},
+    {"geth/precompiles/bn256Add.json", 0x06, REV_ISTANBUL, 16, false},
+    {"geth/precompiles/bn256ScalarMul.json", 0x07, REV_ISTANBUL, 19, false},
+    {"geth/precompiles/bn256Pairing.json", 0x08, REV_ISTANBUL, 14, false},
     {"geth/precompiles/blake2F.json", 0x09, REV_ISTANBUL, 5, false},
     {"geth/precompiles/fail-blake2f.json", 0x09, REV_ISTANBUL, 4, true},
 };

@@ -34,6 +34,25 @@ static uint64_t gas_identity(enum revision rev, bytes_t input)
     return gas_by_words(15, 3, input);
 }
 
+// EIP-196 and EIP-197, repriced by EIP-1108.
+static uint64_t gas_bn254_add(enum revision rev, bytes_t input)
+{
+    (void)input;
+    return rev >= REV_ISTANBUL ? 150 : 500;
+}
+
+static uint64_t gas_bn254_mul(enum revision rev, bytes_t input)
+{
+    (void)input;
+    return rev >= REV_ISTANBUL ? 6000 : 40000;
+}
+
+static uint64_t gas_bn254_pairing(enum revision rev, bytes_t input)
+{
+    const uint64_t pairs = input.len / 192;
+    return rev >= REV_ISTANBUL ? 45000 + 34000 * pairs : 100000 + 80000 * pairs;
+}
+
 static uint64_t gas_kzg(enum revision rev, bytes_t input)
 {
     (void)rev;
@@ -51,6 +70,9 @@ static const struct {
     [0x03] = {REV_FRONTIER, gas_ripemd160, precompile_ripemd160},
     [0x04] = {REV_FRONTIER, gas_identity, precompile_identity},
     [0x05] = {REV_BYZANTIUM, precompile_modexp_gas, precompile_modexp},
+    [0x06] = {REV_BYZANTIUM, gas_bn254_add, precompile_bn254_add},
+    [0x07] = {REV_BYZANTIUM, gas_bn254_mul, precompile_bn254_mul},
+    [0x08] = {REV_BYZANTIUM, gas_bn254_pairing, precompile_bn254_pairing},
     [0x09] = {REV_ISTANBUL, precompile_blake2f_gas, precompile_blake2f},
     [0x0a] = {REV_CANCUN, gas_kzg, precompile_kzg},
 };
