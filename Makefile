@@ -12,6 +12,8 @@ NPM     ?= npm
 
 CAIRN_VECTORS ?= ../shared/vectors
 export CAIRN_VECTORS := $(abspath $(CAIRN_VECTORS))
+CAIRN_UNPACKED ?= $(BUILD)/vectors
+export CAIRN_UNPACKED := $(abspath $(CAIRN_UNPACKED))
 
 OUT := $(BUILD)/$(PROFILE)
 Q   := $(if $(filter 1,$(V)),,@)
@@ -170,8 +172,12 @@ $(OUT)/test/conformance_%: $(OUT)/obj/test/conformance/%.o $(OUT)/libsupport.a $
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
 
+.PHONY: vectors
+vectors: ## unpack the official vectors
+	$(Q)test/unpack_vectors.sh $(CAIRN_VECTORS) $(CAIRN_UNPACKED)
+
 .PHONY: conformance
-conformance: $(CONFORMANCE)
+conformance: $(CONFORMANCE) vectors
 	@for t in $(CONFORMANCE); do echo "== $${t##*/}"; $$t $(CONFORMANCE_FLAGS) || exit 1; done
 
 # ---- fuzz targets: PROFILE=fuzz ------------------------------------------------------------
