@@ -2,7 +2,9 @@
 /// Official vectors of the precompiles: go-ethereum's (0x01 to 0x09), EIP-2537's (0x0b to
 /// 0x11) and c-kzg-4844's (0x0a). Result and gas of every case; the counts are asserted.
 
+#include "chain/base/buf.h"
 #include "chain/base/hex.h"
+#include "chain/crypto/digest.h"
 #include "chain/crypto/secp.h"
 #include "vm/precompile/table.h"
 
@@ -106,6 +108,19 @@ static const struct {
     {"geth/precompiles/bn256Pairing.json", 0x08, REV_ISTANBUL, 14, false},
     {"geth/precompiles/blake2F.json", 0x09, REV_ISTANBUL, 5, false},
     {"geth/precompiles/fail-blake2f.json", 0x09, REV_ISTANBUL, 4, true},
+    {"eip2537/add_G1_bls.json", 0x0b, REV_PRAGUE, 9, false},
+    {"eip2537/fail-add_G1_bls.json", 0x0b, REV_PRAGUE, 7, true},
+    {"eip2537/mul_G1_bls.json", 0x0c, REV_PRAGUE, 11, false},
+    {"eip2537/fail-mul_G1_bls.json", 0x0c, REV_PRAGUE, 8, true},
+    {"eip2537/msm_G1_bls.json", 0x0c, REV_PRAGUE, 163, false},
+    {"eip2537/fail-msm_G1_bls.json", 0x0c, REV_PRAGUE, 8, true},
+    {"eip2537/add_G2_bls.json", 0x0d, REV_PRAGUE, 9, false},
+    {"eip2537/fail-add_G2_bls.json", 0x0d, REV_PRAGUE, 7, true},
+    {"eip2537/mul_G2_bls.json", 0x0e, REV_PRAGUE, 11, false},
+    {"eip2537/fail-mul_G2_bls.json", 0x0e, REV_PRAGUE, 8, true},
+    {"eip2537/fail-msm_G2_bls.json", 0x0e, REV_PRAGUE, 8, true},
+    {"eip2537/pairing_check_bls.json", 0x0f, REV_PRAGUE, 15, false},
+    {"eip2537/fail-pairing_check_bls.json", 0x0f, REV_PRAGUE, 25, true},
 };
 
 static void run_file(size_t f)
@@ -128,10 +143,48 @@ static void run_file(size_t f)
     json_decref(doc);
 }
 
+/// c-kzg-4844's: the precompile's input is made from each case; a wrong proof and a malformed
+/// input are both refused.
+static void run_kzg(void)
+{
+    json_t *doc = load("kzg_verify_proof.json");
+    const json_t *cases = json_object_get(doc, "cases");
+    if (json_array_size(cases) != 122) {
+        printf("kzg_verify_proof.json: %zu cases, expected 122\n", json_array_size(cases));
+        t.failed++;
+    }
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *c = json_array_get(cases, i);
+        arena_reset(&t.arena);
+        const bytes_t part[] = {hex_of(c, "z"), hex_of(c, "y"), hex_of(c, "commitment"),
+                                hex_of(c, "proof")};
+        hash_t versioned = sha256(part[2]);
+        versioned.b[0] = 1;
+        struct buf input;
+        buf_init(&input, 4096);
+        buf_put(&input, BYTES_OF(versioned));
+        for (size_t k = 0; k < ARRAY_LEN(part); k++) buf_put(&input, part[k]);
+        uint8_t want[64];
+        if (!err_ok(
+                hex_decode_fixed(want, sizeof want,
+                                 LIT("0000000000000000000000000000000000000000000000000000000000"
+                                     "00100073eda753299d7d483339d80809a1d80553bda402fffe5bfeffff"
+                                     "ffff00000001")))) {
+            exit(1);
+        }
+        run_case("kzg", json_string_value(json_object_get(c, "name")), 0x0a, REV_CANCUN,
+                 buf_bytes(&input), !json_is_true(json_object_get(c, "valid")),
+                 bytes_make(want, sizeof want), 50000);
+        buf_deinit(&input);
+    }
+    json_decref(doc);
+}
+
 int main(void)
 {
     if (!err_ok(arena_init(&t.arena, (size_t)64 << 20)) || !err_ok(secp_setup())) return 1;
     for (size_t f = 0; f < ARRAY_LEN(files); f++) run_file(f);
+    run_kzg();
     printf("precompiles: %zu cases, %zu failed\n", t.run, t.failed);
     arena_deinit(&t.arena);
     return t.failed == 0 ? 0 : 1;

@@ -60,6 +60,27 @@ static uint64_t gas_kzg(enum revision rev, bytes_t input)
     return 50000;
 }
 
+// EIP-2537.
+static uint64_t gas_bls_g1_add(enum revision rev, bytes_t input)
+{
+    (void)rev;
+    (void)input;
+    return 375;
+}
+
+static uint64_t gas_bls_g2_add(enum revision rev, bytes_t input)
+{
+    (void)rev;
+    (void)input;
+    return 600;
+}
+
+static uint64_t gas_bls_pairing(enum revision rev, bytes_t input)
+{
+    (void)rev;
+    return 37700 + 32600 * ((uint64_t)input.len / 384);
+}
+
 static const struct {
     enum revision since;
     precompile_gas_fn *gas;
@@ -75,6 +96,11 @@ static const struct {
     [0x08] = {REV_BYZANTIUM, gas_bn254_pairing, precompile_bn254_pairing},
     [0x09] = {REV_ISTANBUL, precompile_blake2f_gas, precompile_blake2f},
     [0x0a] = {REV_CANCUN, gas_kzg, precompile_kzg},
+    [0x0b] = {REV_PRAGUE, gas_bls_g1_add, precompile_bls_g1_add},
+    [0x0c] = {REV_PRAGUE, precompile_bls_g1_msm_gas, precompile_bls_g1_msm},
+    [0x0d] = {REV_PRAGUE, gas_bls_g2_add, precompile_bls_g2_add},
+    [0x0e] = {REV_PRAGUE, precompile_bls_g2_msm_gas, precompile_bls_g2_msm},
+    [0x0f] = {REV_PRAGUE, gas_bls_pairing, precompile_bls_pairing},
 };
 
 bool precompile_is(enum revision rev, const address_t *a)
