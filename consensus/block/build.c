@@ -40,8 +40,8 @@ static err_t make_header(struct header *h, struct arena *arena, const struct blo
                          .coinbase = *rq->proposer,
                          .difficulty = u256_from_u64(1),
                          .number = number,
-                         .gas_limit = next_gas_limit(parent, rq->gas_limit_target,
-                                                     rev >= REV_LONDON),
+                         .gas_limit =
+                             next_gas_limit(parent, rq->gas_limit_target, rev >= REV_LONDON),
                          .timestamp_s = rq->timestamp_s,
                          .mix_hash = QBFT_MIX_HASH,
                          .field_count = header_fields_of(rev)};
@@ -92,8 +92,8 @@ static err_t transactions_root(struct header *h, struct arena *arena, const stru
     return list_root(&h->transactions_root, arena, raws, b->tx_count);
 }
 
-err_t block_build(struct executed_block *out, const struct block_env *env,
-                  const struct db_txn *txn, const struct build_request *rq)
+err_t block_build(struct executed_block *out, const struct block_env *env, const struct db_txn *txn,
+                  const struct build_request *rq)
 {
     executed_reset(out);
     struct arena *arena = &out->arena;

@@ -67,8 +67,8 @@ static err_t execute(struct executed_block *out, const struct block_env *env,
     return OK;
 }
 
-err_t block_check(struct executed_block *out, const struct block_env *env,
-                  const struct db_txn *txn, const struct check_request *rq)
+err_t block_check(struct executed_block *out, const struct block_env *env, const struct db_txn *txn,
+                  const struct check_request *rq)
 {
     executed_reset(out);
     if (rq->raw.len > BLOCK_MAX_BYTES) return FAIL(LIMIT, "block: larger than 10 MiB");

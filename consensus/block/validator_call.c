@@ -52,10 +52,8 @@ err_t validators_by_call(address_t *out, size_t *count, const struct block_env *
                           .to = *contract,
                           .data = LIT("\xb7\xab\x4d\xb5"), // getValidators()
                           .has_sender = true};
-    const struct call_mode mode = {.skip_nonce = true,
-                                   .skip_balance = true,
-                                   .skip_sender_code = true,
-                                   .skip_base_fee = true};
+    const struct call_mode mode = {
+        .skip_nonce = true, .skip_balance = true, .skip_sender_code = true, .skip_base_fee = true};
     struct tx_result result;
     TRY(tx_execute(&result, env->vm, env->world, &block, &tx, UINT64_MAX, &mode));
     if (result.validity != TX_VALID || result.status != EVM_SUCCESS)

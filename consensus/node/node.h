@@ -30,7 +30,8 @@ struct node_options {
     bool journal_sync;           ///< --tx-journal=sync
     uint64_t gas_limit_target;   ///< 0: keep the genesis's
     unsigned workers;            ///< 0: one per core
-    uint64_t guard_reset_height; ///< --guard-reset-height, 0 = none
+    uint64_t guard_reset_height; ///< --guard-reset-height: sign again from here on; 0 = none
+    unsigned qbft_wire;          ///< --qbft-wire: 0 besu26, 1 besu25, 2 goquorum
 };
 
 /// Opens (and if empty, fills with block 0) the data directory and starts the threads.

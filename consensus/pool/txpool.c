@@ -270,9 +270,8 @@ static bool find_victim(const struct txpool *p, bool pending, struct sender **wh
         most = s->count;
         for (size_t j = from; j < to; j++) {
             const struct pool_tx *t = s->txs[j];
-            const int c = lowest == NULL ? -1
-                                         : u256_cmp(&t->tx.max_fee_per_gas,
-                                                    &lowest->tx.max_fee_per_gas);
+            const int c =
+                lowest == NULL ? -1 : u256_cmp(&t->tx.max_fee_per_gas, &lowest->tx.max_fee_per_gas);
             if (c < 0 || (c == 0 && s == *who)) {
                 lowest = t;
                 *who = s;

@@ -27,9 +27,9 @@ enum pool_result {
     POOL_ADDED,
     POOL_KNOWN,
     POOL_NONCE_TOO_LOW,
-    POOL_NONCE_GAP,      ///< further than 64 ahead of the account's nonce
-    POOL_SENDER_FULL,    ///< 64 of this sender are here
-    POOL_UNDERPRICED,    ///< below the pool's floor
+    POOL_NONCE_GAP,   ///< further than 64 ahead of the account's nonce
+    POOL_SENDER_FULL, ///< 64 of this sender are here
+    POOL_UNDERPRICED, ///< below the pool's floor
     POOL_REPLACEMENT_UNDERPRICED,
     POOL_INSUFFICIENT_FUNDS, ///< the balance does not cover the sum of what is pending
     POOL_FULL,
@@ -98,8 +98,9 @@ struct pool_hint {
     u256_t have;
     u256_t want;
 };
-enum pool_result txpool_add(struct txpool *p, struct pool_tx *tx, const struct pool_account *account,
-                            uint64_t now_s, struct pool_hint *hint);
+enum pool_result txpool_add(struct txpool *p, struct pool_tx *tx,
+                            const struct pool_account *account, uint64_t now_s,
+                            struct pool_hint *hint);
 
 /// A sender's account has changed: mined nonces leave as INCLUDED if `txpool_included` named
 /// them, else as dropped; the others move between pending and queued.

@@ -19,9 +19,9 @@ struct header_rules {
     const hash_t *parent_hash;
     const address_t *validators; ///< in force for this block, ascending
     size_t validator_count;
-    uint64_t now_ms; ///< UINT64_MAX: do not compare with the clock (old blocks)
-    bool any_period; ///< --dev: timestamps may repeat whatever the period says
-    bool sealed;     ///< a final block: a quorum of seals; else a proposal: none
+    uint64_t now_ms;           ///< UINT64_MAX: do not compare with the clock (old blocks)
+    bool any_period;           ///< --dev: timestamps may repeat whatever the period says
+    bool sealed;               ///< a final block: a quorum of seals; else a proposal: none
     struct qbft_crypto crypto; ///< recovers seals; `recover` NULL: secp256k1
 };
 

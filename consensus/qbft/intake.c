@@ -40,7 +40,8 @@ err_t qbft_keep_future(struct qbft *q, const struct qbft_message *m, bool own)
         of_author++;
         if (f->code == p->code && f->sequence == p->sequence && f->round == p->round) return OK;
     }
-    if (of_author >= future_quota(q)) return FAIL(FULL, "qbft: too many early messages of one author");
+    if (of_author >= future_quota(q))
+        return FAIL(FULL, "qbft: too many early messages of one author");
     if (q->future_count >= QBFT_FUTURE_MESSAGES && !drop_highest(q, p->sequence))
         return FAIL(FULL, "qbft: too many early messages");
 
@@ -52,7 +53,8 @@ err_t qbft_keep_future(struct qbft *q, const struct qbft_message *m, bool own)
         return FAIL(FULL, "qbft: no room for an early message");
     }
     f->own = own;
-    for (end = &q->future; *end != NULL; end = &(*end)->next) {}
+    for (end = &q->future; *end != NULL; end = &(*end)->next) {
+    }
     *end = f;
     q->future_count++;
     return OK;
@@ -70,8 +72,10 @@ static bool is_echo(const struct qbft *q, const struct qbft_message *m)
     switch (p->code) {
     case QBFT_PROPOSAL:
         return r->proposal.sent && hash_eq(&r->proposal.digest, &m->block.hash);
-    case QBFT_PREPARE: return r->prepare.sent && hash_eq(&r->prepare.digest, &p->digest);
-    case QBFT_COMMIT: return r->commit.sent && hash_eq(&r->commit.digest, &p->digest);
+    case QBFT_PREPARE:
+        return r->prepare.sent && hash_eq(&r->prepare.digest, &p->digest);
+    case QBFT_COMMIT:
+        return r->commit.sent && hash_eq(&r->commit.digest, &p->digest);
     case QBFT_ROUND_CHANGE:
         return r->round_change_sent && r->round_change_prepared == p->has_prepared &&
                (!p->has_prepared || (r->round_change_prepared_round == p->prepared_round &&
@@ -101,10 +105,18 @@ err_t qbft_on_message(struct qbft *q, const struct qbft_message *m, bool own)
 
     err_t err = OK;
     switch (p->code) {
-    case QBFT_PROPOSAL: err = qbft_on_proposal(q, m); break;
-    case QBFT_PREPARE: err = qbft_on_prepare(q, p); break;
-    case QBFT_COMMIT: err = qbft_on_commit(q, p); break;
-    case QBFT_ROUND_CHANGE: err = qbft_on_round_change(q, m); break;
+    case QBFT_PROPOSAL:
+        err = qbft_on_proposal(q, m);
+        break;
+    case QBFT_PREPARE:
+        err = qbft_on_prepare(q, p);
+        break;
+    case QBFT_COMMIT:
+        err = qbft_on_commit(q, p);
+        break;
+    case QBFT_ROUND_CHANGE:
+        err = qbft_on_round_change(q, m);
+        break;
     }
     if (err_ok(err) && q->stored && !own) qbft_tell(q, QBFT_FX_RELAY);
     return err;

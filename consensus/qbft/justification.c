@@ -11,8 +11,10 @@ size_t address_index(const address_t *sorted, size_t count, const address_t *who
         const size_t mid = lo + (hi - lo) / 2;
         const int c = address_cmp(&sorted[mid], who);
         if (c == 0) return mid;
-        if (c < 0) lo = mid + 1;
-        else hi = mid;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return SIZE_MAX;
 }

@@ -21,7 +21,8 @@ size_t address_index(const address_t *sorted, size_t count, const address_t *who
 
 /// Rules 1 to 6 of the fact sheet 5.6 without the execution of the block.
 /// @return ERR_INVALID with the rule that is broken.
-MUST_USE err_t qbft_proposal_justified(const struct qbft_rules *rules, const struct qbft_message *m);
+MUST_USE err_t qbft_proposal_justified(const struct qbft_rules *rules,
+                                       const struct qbft_message *m);
 
 /// Rules 1 to 3 of 5.5. The block of a certificate is not executed here: a quorum of Prepares
 /// means that at least one correct validator has done so, and whoever proposes it again has it

@@ -8,10 +8,14 @@
 const char *qbft_code_name(enum qbft_code code)
 {
     switch (code) {
-    case QBFT_PROPOSAL: return "proposal";
-    case QBFT_PREPARE: return "prepare";
-    case QBFT_COMMIT: return "commit";
-    case QBFT_ROUND_CHANGE: return "round change";
+    case QBFT_PROPOSAL:
+        return "proposal";
+    case QBFT_PREPARE:
+        return "prepare";
+    case QBFT_COMMIT:
+        return "commit";
+    case QBFT_ROUND_CHANGE:
+        return "round change";
     }
     unreachable("qbft code");
 }
@@ -134,7 +138,9 @@ static err_t read_payload(struct qbft_payload *out, bytes_t *block, bytes_t p)
         if (!rlp_at_end(&r)) TRY(rlp_read_raw(&r, &bal)); // Besu >= 26.1.0
         break;
     }
-    case QBFT_PREPARE: TRY(rlp_read_fixed(&r, out->digest.b, sizeof out->digest.b)); break;
+    case QBFT_PREPARE:
+        TRY(rlp_read_fixed(&r, out->digest.b, sizeof out->digest.b));
+        break;
     case QBFT_COMMIT:
         TRY(rlp_read_fixed(&r, out->digest.b, sizeof out->digest.b));
         TRY(read_signature(&r, &out->seal));
@@ -244,8 +250,12 @@ err_t qbft_message_decode(struct qbft_message *out, struct arena *arena, unsigne
 {
     struct qbft_message m = {.raw = in};
     switch (code) {
-    case QBFT_PROPOSAL: TRY(decode_proposal(&m, arena, in)); break;
-    case QBFT_ROUND_CHANGE: TRY(decode_round_change(&m, arena, in)); break;
+    case QBFT_PROPOSAL:
+        TRY(decode_proposal(&m, arena, in));
+        break;
+    case QBFT_ROUND_CHANGE:
+        TRY(decode_round_change(&m, arena, in));
+        break;
     case QBFT_PREPARE:
     case QBFT_COMMIT: {
         struct rlp_reader r = rlp_reader(in);
@@ -254,7 +264,8 @@ err_t qbft_message_decode(struct qbft_message *out, struct arena *arena, unsigne
         TRY(rlp_expect_end(&r));
         break;
     }
-    default: return FAIL(UNSUPPORTED, "qbft: unknown message code");
+    default:
+        return FAIL(UNSUPPORTED, "qbft: unknown message code");
     }
     *out = m;
     return OK;
@@ -272,8 +283,8 @@ err_t qbft_message_recover(struct qbft_message *m, const struct qbft_crypto *cry
         TRY(recover_author(&m->round_changes[i], crypto));
     for (size_t i = 0; i < m->prepare_count; i++) TRY(recover_author(&m->prepares[i], crypto));
     if (m->main.code == QBFT_COMMIT) {
-        const err_t err = crypto->recover(crypto->ctx, &m->main.seal_author, &m->main.seal,
-                                          &m->main.digest);
+        const err_t err =
+            crypto->recover(crypto->ctx, &m->main.seal_author, &m->main.seal, &m->main.digest);
         m->main.seal_recovered = err_ok(err);
     }
     return OK;
@@ -341,7 +352,9 @@ static void put_payload(struct buf *out, const struct qbft_send *s, bool wide,
         rlp_put_raw(out, s->block);
         if (wide) rlp_put_bytes(out, BYTES_NONE);
         break;
-    case QBFT_PREPARE: rlp_put_hash(out, &s->digest); break;
+    case QBFT_PREPARE:
+        rlp_put_hash(out, &s->digest);
+        break;
     case QBFT_COMMIT: {
         secp_sig_t seal;
         crypto->sign(crypto->ctx, &seal, &s->seal_hash);
@@ -384,7 +397,9 @@ void qbft_message_sign(struct buf *out, const struct qbft_send *s, enum qbft_wir
     const bool wide = wire == QBFT_WIRE_BESU26;
     switch (s->code) {
     case QBFT_PREPARE:
-    case QBFT_COMMIT: put_signed(out, s, wide, crypto); return;
+    case QBFT_COMMIT:
+        put_signed(out, s, wide, crypto);
+        return;
     case QBFT_PROPOSAL: {
         const size_t list = rlp_list_begin(out);
         put_signed(out, s, wide, crypto);

@@ -54,8 +54,8 @@ static err_t resume(struct qbft *q)
             ARENA_ARRAY(&q->height_arena, const struct qbft_payload *, count);
         if (list == NULL) return FAIL(FULL, "qbft: no room for a certificate");
         for (size_t i = 0; i < count; i++) list[i] = &prepares[i];
-        q->prepared = qbft_certificate_keep(q, r->prepared_round, &r->prepared_digest, &block,
-                                            list, count);
+        q->prepared =
+            qbft_certificate_keep(q, r->prepared_round, &r->prepared_digest, &block, list, count);
         if (q->prepared == NULL) return FAIL(FULL, "qbft: no room for a certificate");
         if (r->prepared_round == r->round) {
             TRY(qbft_make_proposal(q, &q->accepted, &q->prepared->block, r->round));
@@ -116,8 +116,10 @@ err_t qbft_on_new_block(struct qbft *q, const struct qbft_head *head)
         qbft_set_timer(q, QBFT_TIMER_BLOCK, QBFT_NEVER, QBFT_NEVER);
     } else {
         set_block_timer(q);
-        if (q->record.height == q->height) TRY(resume(q));
-        else q->record = (struct guard_record){.height = 0};
+        if (q->record.height == q->height)
+            TRY(resume(q));
+        else
+            q->record = (struct guard_record){.height = 0};
     }
     replay_future(q);
     return OK;

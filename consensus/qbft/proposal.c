@@ -189,8 +189,8 @@ err_t qbft_on_proposal(struct qbft *q, const struct qbft_message *m)
     e->check.round = p->round;
     e->check.digest = digest;
     e->check.block = &candidate->block;
-    e->check.own = q->has_built && q->built_round == p->round &&
-                   hash_eq(&q->built_hash, &copy->block.hash);
+    e->check.own =
+        q->has_built && q->built_round == p->round && hash_eq(&q->built_hash, &copy->block.hash);
     return OK;
 }
 

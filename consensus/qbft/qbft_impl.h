@@ -71,12 +71,12 @@ struct qbft {
 
     // The round in progress.
     uint32_t round;
-    bool started;              ///< the round's timer runs
-    bool block_time;           ///< the block period is over
-    bool asked;                ///< as proposer of `round`: a block was asked for or proposed
-    bool building;             ///< BUILD is out for `round`
-    uint64_t idle_at_ms;       ///< when an empty block is due
-    hash_t built_hash;         ///< block hash of what we built for `built_round`
+    bool started;        ///< the round's timer runs
+    bool block_time;     ///< the block period is over
+    bool asked;          ///< as proposer of `round`: a block was asked for or proposed
+    bool building;       ///< BUILD is out for `round`
+    uint64_t idle_at_ms; ///< when an empty block is due
+    hash_t built_hash;   ///< block hash of what we built for `built_round`
     uint32_t built_round;
     bool has_built;
     struct qbft_proposal *candidate; ///< CHECK is out

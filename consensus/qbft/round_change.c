@@ -96,8 +96,7 @@ void qbft_count_round_changes(struct qbft *q, uint32_t round)
 static void say_round_change(struct qbft *q)
 {
     struct guard_record next = qbft_next_record(q);
-    struct qbft_send send = {
-        .code = QBFT_ROUND_CHANGE, .sequence = q->height, .round = q->round};
+    struct qbft_send send = {.code = QBFT_ROUND_CHANGE, .sequence = q->height, .round = q->round};
     const struct qbft_certificate *c = q->prepared;
     next.round_change_sent = true;
     if (c != NULL) {
@@ -132,8 +131,7 @@ void qbft_repeat(struct qbft *q)
                                        .digest = r->prepare.digest};
         qbft_say(q, &q->record, &send);
     }
-    if (r->commit.sent && q->accepted != NULL &&
-        hash_eq(&q->accepted->digest, &r->commit.digest)) {
+    if (r->commit.sent && q->accepted != NULL && hash_eq(&q->accepted->digest, &r->commit.digest)) {
         const struct qbft_send send = {.code = QBFT_COMMIT,
                                        .sequence = q->height,
                                        .round = q->round,

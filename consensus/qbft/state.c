@@ -10,14 +10,22 @@
 const char *qbft_phase_name(enum qbft_phase phase)
 {
     switch (phase) {
-    case QBFT_IDLE: return "idle";
-    case QBFT_ROUND: return "wait-proposal";
-    case QBFT_BUILDING: return "building";
-    case QBFT_CHECKING: return "checking";
-    case QBFT_PROPOSED: return "proposed";
-    case QBFT_PREPARED: return "prepared";
-    case QBFT_COMMITTING: return "committing";
-    case QBFT_FOLLOWING: return "following";
+    case QBFT_IDLE:
+        return "idle";
+    case QBFT_ROUND:
+        return "wait-proposal";
+    case QBFT_BUILDING:
+        return "building";
+    case QBFT_CHECKING:
+        return "checking";
+    case QBFT_PROPOSED:
+        return "proposed";
+    case QBFT_PREPARED:
+        return "prepared";
+    case QBFT_COMMITTING:
+        return "committing";
+    case QBFT_FOLLOWING:
+        return "following";
     }
     unreachable("qbft phase");
 }
@@ -30,8 +38,8 @@ err_t qbft_new(struct qbft **out, struct arena *arena, const struct qbft_options
     q->options = *options;
     q->record = *record;
     q->self = NOT_A_VALIDATOR;
-    err_t err = arena_init(&q->height_arena,
-                           options->max_bytes != 0 ? options->max_bytes : HEIGHT_BYTES);
+    err_t err =
+        arena_init(&q->height_arena, options->max_bytes != 0 ? options->max_bytes : HEIGHT_BYTES);
     for (size_t i = 0; i < ARRAY_LEN(q->future_arena) && err_ok(err); i++)
         err = arena_init(&q->future_arena[i], FUTURE_BYTES);
     if (!err_ok(err)) {
@@ -158,8 +166,7 @@ size_t qbft_q(const struct qbft *q)
 
 const address_t *qbft_round_proposer(const struct qbft *q, uint32_t round)
 {
-    return qbft_proposer(q->validators, q->n, &q->head.proposer, q->height, round,
-                         q->options.wire);
+    return qbft_proposer(q->validators, q->n, &q->head.proposer, q->height, round, q->options.wire);
 }
 
 bool qbft_is_own_turn(const struct qbft *q, uint32_t round)

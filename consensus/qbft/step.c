@@ -9,8 +9,10 @@ static void on_persisted(struct qbft *q, uint64_t guard_seq)
     size_t kept = 0;
     for (size_t i = 0; i < q->outgoing_count; i++) {
         struct qbft_outgoing *o = &q->outgoing[i];
-        if (o->seq > guard_seq) q->outgoing[kept++] = *o;
-        else if (o->send.round >= q->round && !q->muted) qbft_emit(q, QBFT_FX_SEND)->send = o->send;
+        if (o->seq > guard_seq)
+            q->outgoing[kept++] = *o;
+        else if (o->send.round >= q->round && !q->muted)
+            qbft_emit(q, QBFT_FX_SEND)->send = o->send;
     }
     q->outgoing_count = kept;
 }
@@ -18,18 +20,24 @@ static void on_persisted(struct qbft *q, uint64_t guard_seq)
 static err_t dispatch(struct qbft *q, const struct qbft_event *ev)
 {
     switch (ev->kind) {
-    case QBFT_EV_NEW_BLOCK: return qbft_on_new_block(q, ev->new_block);
-    case QBFT_EV_MESSAGE: return qbft_on_message(q, ev->message.message, ev->message.own);
+    case QBFT_EV_NEW_BLOCK:
+        return qbft_on_new_block(q, ev->new_block);
+    case QBFT_EV_MESSAGE:
+        return qbft_on_message(q, ev->message.message, ev->message.own);
     case QBFT_EV_BUILT:
         return qbft_on_built(q, ev->built.height, ev->built.round, ev->built.block);
     case QBFT_EV_CHECKED:
         return qbft_on_checked(q, ev->checked.height, ev->checked.round, &ev->checked.digest,
                                ev->checked.valid);
-    case QBFT_EV_BLOCK_TIMEOUT: qbft_on_block_timeout(q, ev->timeout.height); return OK;
+    case QBFT_EV_BLOCK_TIMEOUT:
+        qbft_on_block_timeout(q, ev->timeout.height);
+        return OK;
     case QBFT_EV_ROUND_TIMEOUT:
         qbft_on_round_timeout(q, ev->timeout.height, ev->timeout.round);
         return OK;
-    case QBFT_EV_PERSISTED: on_persisted(q, ev->persisted.guard_seq); return OK;
+    case QBFT_EV_PERSISTED:
+        on_persisted(q, ev->persisted.guard_seq);
+        return OK;
     }
     unreachable("qbft event");
 }

@@ -32,8 +32,8 @@ static size_t count_here_or_ahead(const struct qbft *q)
 
 void qbft_on_round_timeout(struct qbft *q, uint64_t height, uint32_t round)
 {
-    if (!q->running || height != q->height || round != q->round || !q->started ||
-        q->is_committed || q->self == NOT_A_VALIDATOR)
+    if (!q->running || height != q->height || round != q->round || !q->started || q->is_committed ||
+        q->self == NOT_A_VALIDATOR)
         return;
 
     // Running ahead alone helps nobody: while fewer than a quorum are known to be in this round

@@ -20,8 +20,8 @@ err_t qbft_tally_restart(struct qbft_tally *t, const struct extra_data *checkpoi
     return OK;
 }
 
-err_t qbft_tally_init(struct qbft_tally *t, struct arena *arena, const struct extra_data *checkpoint,
-                      uint64_t epoch_length)
+err_t qbft_tally_init(struct qbft_tally *t, struct arena *arena,
+                      const struct extra_data *checkpoint, uint64_t epoch_length)
 {
     if (epoch_length == 0) return FAIL(INVALID, "validators: epoch length is zero");
     t->epoch_length = epoch_length;
@@ -54,8 +54,7 @@ static size_t count_votes(const struct qbft_tally *t, const address_t *recipient
 
 static err_t insert(struct qbft_tally *t, const address_t *who)
 {
-    if (t->validator_count == QBFT_MAX_VALIDATORS)
-        return FAIL(LIMIT, "validators: more than 1024");
+    if (t->validator_count == QBFT_MAX_VALIDATORS) return FAIL(LIMIT, "validators: more than 1024");
     size_t at = 0;
     while (at < t->validator_count && address_cmp(&t->validators[at], who) < 0) at++;
     memmove(&t->validators[at + 1], &t->validators[at],

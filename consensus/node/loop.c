@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "consensus/node/loop.h"
+
+#include "chain/base/hex.h"
+#include "chain/base/log.h"
+#include "chain/base/queue.h"
+#include "consensus/node/executor.h"
+#include "consensus/node/feed.h"
+#include "consensus/node/node_impl.h"
+#include "consensus/node/signer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#define MAX_POSTS 65536
+/// How long after a refusal to build (disk full, nothing fits) it is tried again.
+#define RETRY_MS 1000
+
+/// Something posted. Its bytes follow it.
+struct post {
+    enum post_kind { POST_HEAD, POST_BUILT, POST_CHECKED, POST_PERSISTED, POST_OWN, POST_TXS } kind;
+    struct qbft_event event;
+    struct qbft_head head;
+    enum qbft_code code;
+    size_t len;
+    alignas(16) uint8_t bytes[];
+};
+
+struct loop {
+    struct node *node;
+    struct arena arena; ///< the core's
+    struct qbft *core;
+    struct qbft_effects fx;
+    struct qbft_effect items[4 * QBFT_EFFECTS_ROOM];
+    address_t self;
+    struct arena message_arena; ///< of the message being handled
+    struct queue *posts;
+    pthread_t thread;
+    bool running;
+
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_timer_t block_timer;
+    uv_timer_t round_timer;
+    atomic_bool stop;
+    uint64_t last_now_ms;
+
+    // The block timer, as the core asked for it.
+    bool block_armed;
+    uint64_t block_height;
+    uint64_t block_at_ms;
+    uint64_t block_idle_at_ms;
+    uint64_t retry_at_ms; ///< do not ask for a block before
+
+    // The round timer.
+    uint64_t round_height;
+    uint32_t round_number;
+    bool txs_since_build; ///< transactions came while a block was being built
+};
+
+static void step(struct loop *l, struct qbft_event *ev);
+static void look_at_block_timer(struct loop *l);
+
+/// Wall time that never runs backwards.
+static uint64_t now_ms(struct loop *l)
+{
+    const uint64_t wall = wall_clock_ms();
+    if (wall > l->last_now_ms) l->last_now_ms = wall;
+    return l->last_now_ms;
+}
+
+static void wake(void *arg)
+{
+    struct loop *l = arg;
+    uv_async_send(&l->wake);
+}
+
+/// --- timers ---
+
+static void on_block_timer(uv_timer_t *t)
+{
+    look_at_block_timer(t->data);
+}
+
+static void arm(uv_timer_t *t, uv_timer_cb fn, uint64_t delay_ms)
+{
+    uv_update_time(t->loop);
+    check(uv_timer_start(t, fn, delay_ms, 0) == 0);
+}
+
+/// Fires the block timer if its time has come: when due and transactions wait, or at the latest
+/// when an empty block is due.
+static void look_at_block_timer(struct loop *l)
+{
+    if (!l->block_armed) return;
+    const uint64_t now = now_ms(l);
+    uint64_t due = l->block_idle_at_ms;
+    if (atomic_load(&l->node->work) && l->block_at_ms < due) due = l->block_at_ms;
+    if (due < l->retry_at_ms) due = l->retry_at_ms;
+    if (due == QBFT_NEVER) {
+        uv_timer_stop(&l->block_timer); // loop_post_txs looks again
+        return;
+    }
+    if (now < due) {
+        arm(&l->block_timer, on_block_timer, due - now);
+        return;
+    }
+    l->block_armed = false;
+    struct qbft_event ev = {.kind = QBFT_EV_BLOCK_TIMEOUT, .timeout = {.height = l->block_height}};
+    step(l, &ev);
+}
+
+static void on_round_timer(uv_timer_t *t)
+{
+    struct loop *l = t->data;
+    struct qbft_event ev = {.kind = QBFT_EV_ROUND_TIMEOUT,
+                            .timeout = {.height = l->round_height, .round = l->round_number}};
+    LOG_WRN("qbft", "round timed out", "height=%" PRIu64 " round=%" PRIu32, l->round_height,
+            l->round_number);
+    step(l, &ev);
+}
+
+static void set_timer(struct loop *l, const struct qbft_effect *e)
+{
+    if (e->set_timer.timer == QBFT_TIMER_BLOCK) {
+        uv_timer_stop(&l->block_timer);
+        l->block_armed = e->set_timer.at_ms != QBFT_NEVER;
+        l->block_height = e->set_timer.height;
+        l->block_at_ms = e->set_timer.at_ms;
+        l->block_idle_at_ms = e->set_timer.idle_at_ms;
+        return; // looked at when the step is over
+    }
+    uv_timer_stop(&l->round_timer);
+    if (e->set_timer.at_ms == QBFT_NEVER) return;
+    l->round_height = e->set_timer.height;
+    l->round_number = e->set_timer.round;
+    const uint64_t now = now_ms(l);
+    arm(&l->round_timer, on_round_timer, e->set_timer.at_ms > now ? e->set_timer.at_ms - now : 0);
+}
+
+/// --- effects ---
+
+static void log_blame(const struct qbft_effect *e)
+{
+    LOG_WRN("qbft", "message refused", "author=%s why=%s", hex_address(&e->blame.author).s,
+            e->blame.why);
+}
+
+static void act(struct loop *l, const struct qbft_effect *e)
+{
+    struct node *n = l->node;
+    switch (e->kind) {
+    case QBFT_FX_SEND:
+        signer_send(n->signer, &e->send);
+        return;
+    case QBFT_FX_RELAY:
+        return; // nobody is connected: peers come with the network
+    case QBFT_FX_PERSIST:
+        signer_persist(n->signer, e->persist.guard_seq, e->persist.record);
+        return;
+    case QBFT_FX_BUILD:
+        l->txs_since_build = false;
+        executor_build(n->executor, e->build.height, e->build.round, e->build.timestamp_s,
+                       e->build.allow_empty);
+        return;
+    case QBFT_FX_CHECK:
+        executor_check(n->executor, e->check.height, e->check.round, &e->check.digest,
+                       &e->check.block->hash, e->check.block->raw);
+        return;
+    case QBFT_FX_SET_TIMER:
+        set_timer(l, e);
+        return;
+    case QBFT_FX_COMMIT_BLOCK:
+        executor_commit(n->executor, e->commit.block->header.number, &e->commit.block->hash,
+                        e->commit.block->raw, e->commit.round, e->commit.seals,
+                        e->commit.seal_count);
+        return;
+    case QBFT_FX_BLAME:
+        log_blame(e);
+        return;
+    case QBFT_FX_EVIDENCE:
+        LOG_WRN("qbft", "equivocation", "author=%s message=%s height=%" PRIu64 " round=%" PRIu32,
+                hex_address(&e->evidence.a->author).s, qbft_code_name(e->evidence.a->code),
+                e->evidence.a->sequence, e->evidence.a->round);
+        return;
+    case QBFT_FX_SELF_CONFLICT:
+        LOG_ERR("qbft", "somebody else signs with this node's key: it signs nothing any more",
+                "address=%s hint=stop the other process, then restart this one",
+                hex_address(&l->self).s);
+        return;
+    }
+    unreachable("qbft effect");
+}
+
+static void publish(struct loop *l)
+{
+    struct qbft_view v;
+    qbft_look(l->core, &v);
+    struct node *n = l->node;
+    pthread_mutex_lock(&n->status_lock);
+    n->status.qbft_height = v.height;
+    n->status.qbft_round = v.round;
+    n->status.qbft_step = qbft_phase_name(v.phase);
+    n->status.is_validator = v.is_validator;
+    n->status.proposer = v.proposer;
+    n->status.validator_count = v.validator_count;
+    pthread_mutex_unlock(&n->status_lock);
+}
+
+static void step(struct loop *l, struct qbft_event *ev)
+{
+    if (atomic_load(&l->stop) || atomic_load(&l->node->failed)) return;
+    ev->now_ms = now_ms(l);
+    const err_t err = qbft_step(l->core, &l->fx, ev);
+    for (size_t i = 0; i < l->fx.count; i++) act(l, &l->fx.items[i]);
+    if (!err_ok(err) && err.kind != ERR_INVALID)
+        LOG_WRN("qbft", "event lost", "kind=%d why=%s", (int)ev->kind, err_text(err));
+    publish(l);
+    look_at_block_timer(l);
+}
+
+/// --- posts ---
+
+static void on_own(struct loop *l, const struct post *p)
+{
+    // Multicast comes first once there are peers; then the message counts here too.
+    arena_reset(&l->message_arena);
+    struct qbft_message m;
+    err_t err = qbft_message_decode(&m, &l->message_arena, p->code, bytes_make(p->bytes, p->len));
+    if (!err_ok(err)) {
+        LOG_ERR("qbft", "own message does not decode", "why=%s", err_text(err));
+        return;
+    }
+    // The own signature needs no recovery; only round changes carry others' (and are rare).
+    m.main.author = l->self;
+    m.main.seal_author = l->self;
+    m.main.seal_recovered = m.main.code == QBFT_COMMIT;
+    if (m.round_change_count + m.prepare_count != 0) {
+        const struct qbft_crypto crypto = {.recover = node_recover};
+        err = qbft_message_recover(&m, &crypto);
+        check(err_ok(err)); // they were recovered when they came
+    }
+    struct qbft_event ev = {.kind = QBFT_EV_MESSAGE, .message = {.message = &m, .own = true}};
+    step(l, &ev);
+}
+
+static void on_head(struct loop *l, struct post *p)
+{
+    p->head.validators = (const address_t *)p->bytes;
+    struct qbft_event ev = {.kind = QBFT_EV_NEW_BLOCK, .new_block = &p->head};
+    const struct node_news news = {NEWS_HEAD, p->head.number, p->head.hash};
+    feed_tell(l->node->feed, &news);
+    l->retry_at_ms = 0;
+    step(l, &ev);
+}
+
+static void on_txs(struct loop *l, const struct post *p)
+{
+    if (feed_has_listeners(l->node->feed)) {
+        struct node_news news = {.kind = NEWS_PENDING_TX};
+        for (size_t at = 0; at < p->len; at += sizeof(hash_t)) {
+            memcpy(news.hash.b, p->bytes + at, sizeof(hash_t));
+            feed_tell(l->node->feed, &news);
+        }
+    }
+    look_at_block_timer(l);
+}
+
+static void handle(struct loop *l, struct post *p)
+{
+    switch (p->kind) {
+    case POST_HEAD:
+        on_head(l, p);
+        return;
+    case POST_BUILT:
+        p->event.built.block = bytes_make(p->bytes, p->len);
+        // Nothing was worth a block: asked again when something new comes, or a little later.
+        if (p->len == 0 && !l->txs_since_build) l->retry_at_ms = now_ms(l) + RETRY_MS;
+        step(l, &p->event);
+        return;
+    case POST_CHECKED:
+    case POST_PERSISTED:
+        step(l, &p->event);
+        return;
+    case POST_OWN:
+        on_own(l, p);
+        return;
+    case POST_TXS:
+        l->retry_at_ms = 0;
+        l->txs_since_build = true;
+        on_txs(l, p);
+        return;
+    }
+    unreachable("loop post");
+}
+
+static void on_wake(uv_async_t *a)
+{
+    struct loop *l = a->data;
+    if (atomic_load(&l->stop)) {
+        uv_stop(&l->uv);
+        return;
+    }
+    struct post *p;
+    while (!atomic_load(&l->stop) && (p = queue_try_take(l->posts)) != NULL) {
+        handle(l, p);
+        free(p);
+    }
+}
+
+static struct post *post_new(enum post_kind kind, bytes_t bytes)
+{
+    struct post *p = calloc(1, sizeof *p + bytes.len);
+    check(p != NULL);
+    p->kind = kind;
+    p->len = bytes.len;
+    if (bytes.len != 0) memcpy(p->bytes, bytes.data, bytes.len);
+    return p;
+}
+
+static void post(struct loop *l, struct post *p)
+{
+    if (!err_ok(queue_put(l->posts, p))) free(p); // stopped
+}
+
+void loop_post_head(struct loop *l, const struct qbft_head *head)
+{
+    struct post *p = post_new(
+        POST_HEAD, bytes_make(head->validators, head->validator_count * sizeof(address_t)));
+    p->head = *head;
+    post(l, p);
+}
+
+void loop_post_built(struct loop *l, uint64_t height, uint32_t round, bytes_t block)
+{
+    struct post *p = post_new(POST_BUILT, block);
+    p->event.kind = QBFT_EV_BUILT;
+    p->event.built.height = height;
+    p->event.built.round = round;
+    post(l, p);
+}
+
+void loop_post_checked(struct loop *l, uint64_t height, uint32_t round, const hash_t *digest,
+                       bool valid)
+{
+    struct post *p = post_new(POST_CHECKED, BYTES_NONE);
+    p->event.kind = QBFT_EV_CHECKED;
+    p->event.checked.height = height;
+    p->event.checked.round = round;
+    p->event.checked.digest = *digest;
+    p->event.checked.valid = valid;
+    post(l, p);
+}
+
+void loop_post_persisted(struct loop *l, uint64_t guard_seq)
+{
+    struct post *p = post_new(POST_PERSISTED, BYTES_NONE);
+    p->event.kind = QBFT_EV_PERSISTED;
+    p->event.persisted.guard_seq = guard_seq;
+    post(l, p);
+}
+
+void loop_post_own(struct loop *l, enum qbft_code code, bytes_t wire)
+{
+    struct post *p = post_new(POST_OWN, wire);
+    p->code = code;
+    post(l, p);
+}
+
+void loop_post_txs(struct loop *l, const hash_t *hashes, size_t count)
+{
+    if (!feed_has_listeners(l->node->feed)) count = 0;
+    post(l, post_new(POST_TXS, bytes_make(hashes, count * sizeof *hashes)));
+}
+
+/// --- life ---
+
+err_t loop_new(struct loop **out, struct node *n, const struct qbft_options *options,
+               const struct guard_record *record)
+{
+    struct loop *l = calloc(1, sizeof *l);
+    if (l == NULL) return FAIL(FULL, "loop: no memory");
+    l->node = n;
+    l->self = options->self;
+    l->fx = (struct qbft_effects){l->items, 0, ARRAY_LEN(l->items)};
+    if (uv_loop_init(&l->uv) != 0) {
+        free(l);
+        return FAIL(IO, "loop: libuv does not start");
+    }
+    uv_async_init(&l->uv, &l->wake, on_wake);
+    uv_timer_init(&l->uv, &l->block_timer);
+    uv_timer_init(&l->uv, &l->round_timer);
+    l->wake.data = l->block_timer.data = l->round_timer.data = l;
+    *out = l;
+    TRY(arena_init(&l->arena, (size_t)4 * 1024 * 1024));
+    TRY(arena_init(&l->message_arena, (size_t)64 * 1024 * 1024));
+    TRY(queue_new(&l->posts, MAX_POSTS, wake, l));
+    return qbft_new(&l->core, &l->arena, options, record);
+}
+
+static void *loop_main(void *arg)
+{
+    struct loop *l = arg;
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+err_t loop_start(struct loop *l)
+{
+    if (pthread_create(&l->thread, NULL, loop_main, l) != 0)
+        return FAIL(IO, "loop: cannot start a thread");
+    l->running = true;
+    return OK;
+}
+
+void loop_stop(struct loop *l)
+{
+    if (!l->running) return;
+    atomic_store(&l->stop, true);
+    uv_async_send(&l->wake);
+    pthread_join(l->thread, NULL);
+    l->running = false;
+    queue_close(l->posts);
+}
+
+void loop_free(struct loop *l)
+{
+    if (l == NULL) return;
+    uv_close((uv_handle_t *)&l->wake, NULL);
+    uv_close((uv_handle_t *)&l->block_timer, NULL);
+    uv_close((uv_handle_t *)&l->round_timer, NULL);
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    check(uv_loop_close(&l->uv) == 0);
+    if (l->posts != NULL) queue_free(l->posts, free);
+    qbft_free(l->core);
+    arena_deinit(&l->message_arena);
+    arena_deinit(&l->arena);
+    free(l);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// The node's main thread: libuv, timers, and the QBFT core between them. It translates events
+/// into qbft_step and effects into jobs, and never blocks on disk, signature or execution.
+///
+/// What is posted comes from any thread and is copied.
+
+#include "consensus/node/node.h"
+#include "consensus/qbft/qbft.h"
+
+struct loop;
+
+/// Makes the loop and the core that resumes from `record`; loop_start runs it.
+MUST_USE err_t loop_new(struct loop **out, struct node *n, const struct qbft_options *options,
+                        const struct guard_record *record);
+MUST_USE err_t loop_start(struct loop *l);
+/// Stops signing and timers, and joins. Posts are dropped from then on.
+void loop_stop(struct loop *l);
+void loop_free(struct loop *l); ///< after loop_stop; NULL is allowed
+
+void loop_post_head(struct loop *l, const struct qbft_head *head);
+void loop_post_built(struct loop *l, uint64_t height, uint32_t round, bytes_t block);
+void loop_post_checked(struct loop *l, uint64_t height, uint32_t round, const hash_t *digest,
+                       bool valid);
+void loop_post_persisted(struct loop *l, uint64_t guard_seq);
+/// A message of our own, just signed.
+void loop_post_own(struct loop *l, enum qbft_code code, bytes_t wire);
+/// Transactions wait: a block may be due. The hashes are news for listeners.
+void loop_post_txs(struct loop *l, const hash_t *hashes, size_t count);

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// What the threads of a node share. Each member says who may touch it.
+///
+///     RPC threads --submit--> pool --work--> loop <--events-- executor, signer
+///                                             |
+///                      effects of the QBFT core: jobs --> executor (store), signer (guard)
+///
+/// Lock order: journal, pool, status. No lock is held across a call out.
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "chain/base/jobs.h"
+#include "chain/state/view.h"
+#include "chain/types/extra_data.h"
+#include "consensus/node/node.h"
+#include "consensus/pool/txpool.h"
+#include "consensus/qbft/qbft.h"
+#include "consensus/qbft/validators.h"
+
+struct executor;
+struct feed;
+struct journal;
+struct loop;
+struct signer;
+struct workers;
+
+/// A pooled transaction with its memory, shared by the pool and by whoever builds with it.
+struct shared_tx {
+    struct pool_tx pooled; ///< first: the pool's pointers are ours
+    atomic_uint refs;
+    alignas(16) uint8_t memory[]; ///< what `pooled.tx` points to
+};
+
+static inline struct shared_tx *shared_tx_of(struct pool_tx *t)
+{
+    return (struct shared_tx *)t;
+}
+
+/// Copies one decoded transaction to the heap. NULL without memory.
+struct shared_tx *shared_tx_new(const struct tx *tx);
+void shared_tx_hold(struct shared_tx *t);
+void shared_tx_release(struct shared_tx *t);
+
+struct node {
+    struct node_options options; ///< constant
+    struct genesis genesis;      ///< constant; header completed
+    hash_t genesis_hash;         ///< constant
+    address_t self;              ///< constant
+    struct arena start_arena;    ///< what lives as long as the node
+    int lock_fd;
+    struct db *db;
+
+    pthread_mutex_t pool_lock;
+    struct arena pool_arena;
+    struct txpool *pool;   ///< pool_lock
+    uint64_t pool_head;    ///< pool_lock: block the pool's accounts are of, at least
+    atomic_bool work;      ///< transactions wait
+    atomic_bool accepting; ///< disk has room for transactions
+    atomic_bool proposing; ///< disk has room for blocks
+    atomic_bool closing;   ///< node_close has begun
+
+    pthread_mutex_t status_lock;
+    struct node_status status;                      ///< status_lock
+    address_t next_validators[QBFT_MAX_VALIDATORS]; ///< status_lock; of head + 1
+    size_t next_validator_count;                    ///< status_lock
+    struct pending_vote wishes[64];                 ///< status_lock: votes to cast when proposing
+    size_t wish_count;                              ///< status_lock
+
+    atomic_bool failed;
+    pthread_mutex_t failure_lock;
+    err_t failure; ///< failure_lock
+
+    struct workers *workers;
+    struct jobs jobs; ///< on the workers
+    struct journal *journal;
+    struct feed *feed;
+    struct signer *signer;
+    struct executor *executor;
+    struct loop *loop;
+};
+
+/// The error that the node cannot go on after. The first one counts.
+void node_fail(struct node *n, err_t why);
+
+/// secp256k1, as the QBFT core asks for it.
+err_t node_recover(void *ctx, address_t *author, const secp_sig_t *sig, const hash_t *digest);
+
+/// Milliseconds since 1970.
+uint64_t wall_clock_ms(void);
+
+/// Whether an address holds a transaction's account: what the pool asks of the state.
+MUST_USE err_t read_pool_account(struct pool_account *out, hash_t *code_hash,
+                                 const struct state_view *view, const address_t *who);
