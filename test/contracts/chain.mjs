@@ -79,6 +79,7 @@ export class Chain {
       child.on('error', reject);
     });
     chain.nextId = 1;
+    chain.queue = [];
     chain.chainId = BigInt(await chain.rpc('eth_chainId'));
     return chain;
   }
@@ -88,13 +89,29 @@ export class Chain {
     this.child.kill();
   }
 
-  async rpc(method, ...params) {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: this.nextId++, method, params });
-    const response = await fetch(this.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-    const answer = await response.json();
-    if (!answer.error) return answer.result;
-    const { data, message } = answer.error;
-    throw new Reverted(typeof data === 'string' ? data : null, message);
+  /** One JSON-RPC call. Calls made in the same turn travel as one batch. */
+  rpc(method, ...params) {
+    return new Promise((resolve, reject) => {
+      if (this.queue.length === 0) queueMicrotask(() => this.flush());
+      this.queue.push({ call: { jsonrpc: '2.0', id: this.nextId++, method, params }, resolve, reject });
+    });
+  }
+
+  async flush() {
+    const sent = this.queue;
+    this.queue = [];
+    try {
+      const body = JSON.stringify(sent.map((s) => s.call));
+      const response = await fetch(this.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+      const answers = new Map((await response.json()).map((a) => [a.id, a]));
+      for (const { call, resolve, reject } of sent) {
+        const { error, result } = answers.get(call.id);
+        if (!error) resolve(result);
+        else reject(new Reverted(typeof error.data === 'string' ? error.data : null, error.message));
+      }
+    } catch (e) {
+      for (const { reject } of sent) reject(e);
+    }
   }
 
   /** Deploys the plan with some parameters set. Throws if an address is not the plan's. */

@@ -8,6 +8,9 @@ import { finish, test } from './check.mjs';
 import { World, consortium } from './world.mjs';
 import * as selection from './test_selection.mjs';
 import * as rounds from './test_rounds.mjs';
+import * as governor from './test_governor.mjs';
+import * as money from './test_money.mjs';
+import * as registry from './test_registry.mjs';
 
 const chain = await Chain.start();
 try {
@@ -18,7 +21,7 @@ try {
   await selection.run(world);
   await world.setUp(selection.describe(world.demo[0].before));
   let start = await chain.snapshot();
-  for (const part of [rounds]) {
+  for (const part of [registry, rounds, money, governor]) {
     for (const scene of part.scenes) {
       start = await chain.restore(start);
       await test(scene.name, () => scene.run(world));
