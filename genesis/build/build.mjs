@@ -31,7 +31,7 @@ const settings = {
   evmVersion: 'cancun',
   optimizer: { enabled: true, runs: 200 },
   metadata: { bytecodeHash: 'none', appendCBOR: false },
-  outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+  outputSelection: { '*': { '*': ['abi', 'metadata', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
 };
 
 function solidityFiles(dir) {
@@ -65,12 +65,16 @@ function compile() {
     for (const e of messages) console.error(e.formattedMessage);
     process.exit(1);
   }
-  const hash = createHash('sha256');
-  for (const name of Object.keys(used).sort()) {
+  return { contracts: out.contracts, used };
+}
+
+/** Hash of the compiler's settings and of every source that one contract is made from. */
+function sourceHashOf(metadata, used) {
+  const hash = createHash('sha256').update(JSON.stringify(settings));
+  for (const name of Object.keys(JSON.parse(metadata).sources).sort()) {
     hash.update(`${name}\0${used[name].content.length}\0${used[name].content}`);
   }
-  hash.update(JSON.stringify(settings));
-  return { contracts: out.contracts, sourceHash: '0x' + hash.digest('hex') };
+  return '0x' + hash.digest('hex');
 }
 
 /**
@@ -83,10 +87,10 @@ function tolerated(e) {
     (e.errorCode === '2394' && e.sourceLocation?.file.startsWith('@openzeppelin/'));
 }
 
-function artifactOf(contracts, name, sourceHash) {
+function artifactOf({ contracts, used }, name) {
   const found = Object.keys(contracts).filter((file) => name in contracts[file]);
   if (found.length !== 1) throw new Error(`${name}: found in ${found.length} files`);
-  const { abi, evm } = contracts[found[0]][name];
+  const { abi, evm, metadata } = contracts[found[0]][name];
   const runtime = evm.deployedBytecode.object.length / 2;
   const initcode = evm.bytecode.object.length / 2;
   if (runtime >= RUNTIME_LIMIT) throw new Error(`${name}: ${runtime} bytes of runtime code, limit ${RUNTIME_LIMIT}`);
@@ -95,7 +99,7 @@ function artifactOf(contracts, name, sourceHash) {
   return {
     contractName: name,
     compiler: { version: COMPILER, evmVersion: settings.evmVersion, optimizerRuns: settings.optimizer.runs },
-    sourceHash,
+    sourceHash: sourceHashOf(metadata, used),
     abi,
     bytecode: '0x' + evm.bytecode.object,
     deployedBytecode: '0x' + evm.deployedBytecode.object,
@@ -133,16 +137,25 @@ function deployment() {
   };
 }
 
+/** One line per entry of the ABI: readable in a diff, and small in the binaries that embed it. */
+function artifactJson(artifact) {
+  const lines = Object.entries(artifact).map(([key, value]) => {
+    const text = key === 'abi' ? `[\n    ${value.map((e) => JSON.stringify(e)).join(',\n    ')}\n  ]` : JSON.stringify(value);
+    return `  ${JSON.stringify(key)}: ${text}`;
+  });
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
+
 function main() {
   const check = process.argv.includes('--check');
-  const { contracts, sourceHash } = compile();
+  const compiled = compile();
   const deploy = deployment();
-  const artifacts = deploy.steps.map((s) => artifactOf(contracts, s.contract, sourceHash));
+  const artifacts = deploy.steps.map((s) => artifactOf(compiled, s.contract));
   mergeAbi(artifacts, 'Rounds', 'RoundsExtension');
   const json = (value) => JSON.stringify(value, null, 2) + '\n';
 
   const files = new Map();
-  for (const a of artifacts) files.set(`genesis/artifacts/${a.contractName}.json`, json(a));
+  for (const a of artifacts) files.set(`genesis/artifacts/${a.contractName}.json`, artifactJson(a));
   files.set('genesis/artifacts/deployment.json', json(deploy));
   files.set('chain/fed/contracts.h', cHeader(deploy, artifacts, keccak256));
   files.set('chain/fed/contracts.c', cSource(deploy, artifacts, keccak256));
