@@ -19,7 +19,7 @@ enum tx_validity {
     TX_GAS_EXCEEDS_BLOCK,      ///< more than what is left in the block
     TX_PRIORITY_ABOVE_MAX_FEE, ///< EIP-1559
     TX_MAX_FEE_BELOW_BASE_FEE, ///< EIP-1559
-    TX_GAS_PRICE_OVERFLOW,     ///< gas limit * price + value does not fit 256 bits
+    TX_GAS_PRICE_OVERFLOW,     ///< gas limit * price does not fit 256 bits
     TX_NONCE_TOO_LOW,
     TX_NONCE_TOO_HIGH,
     TX_INSUFFICIENT_FUNDS,       ///< balance < gas limit * max fee + value
