@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Goal: one validator, driven by the real threads over a real store, makes blocks of what is
+/// submitted, loses nothing over a restart, and refuses by name.
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chain/base/endian.h"
+#include "chain/state/latest.h"
+#include "chain/store/blocks.h"
+#include "consensus/node/node.h"
+#include "test/support/temp_dir.h"
+#include "test/unit/consensus/small_net.h"
+
+#define MUST(EXPR)                                                                                 \
+    do {                                                                                           \
+        const err_t must_err_ = (EXPR);                                                            \
+        cr_assert(err_ok(must_err_), "%s: %s", #EXPR, err_text(must_err_));                        \
+    } while (0)
+
+static const char *const MS_PERIOD =
+    "\"xblockperiodmilliseconds\":1,\"requesttimeoutseconds\":4,\"epochlength\":30000";
+
+static struct node_options options_of(const struct small_net *s, const char *dir)
+{
+    return (struct node_options){.data_dir = dir,
+                                 .genesis = &s->genesis,
+                                 .key = s->keys[0],
+                                 .dev = true,
+                                 .price_bump_percent = 10,
+                                 .journal_sync = true};
+}
+
+static struct node *must_open(const struct node_options *o)
+{
+    struct node *n = NULL;
+    struct node_detail detail;
+    const err_t err = node_open(&n, o, &detail);
+    cr_assert(err_ok(err), "%s: %s", err_text(err), detail.text);
+    return n;
+}
+
+/// Waits for a condition on the status, at most ten seconds.
+static bool wait_for(struct node *n, bool (*is_so)(const struct node_status *s, uint64_t arg),
+                     uint64_t arg)
+{
+    for (int i = 0; i < 10000; i++) {
+        struct node_status s;
+        node_status(n, &s);
+        if (is_so(&s, arg)) return true;
+        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+    }
+    return false;
+}
+
+static bool head_is(const struct node_status *s, uint64_t number)
+{
+    return s->head_number >= number;
+}
+
+static bool pool_is_empty(const struct node_status *s, uint64_t unused)
+{
+    (void)unused;
+    return s->pool_pending == 0 && s->pool_queued == 0;
+}
+
+/// Balance of the address that small_net_transfer makes of `to`.
+static uint64_t balance_of(struct node *n, uint64_t to)
+{
+    struct db_txn *txn;
+    MUST(db_begin_read(node_db(n), &txn));
+    struct latest_view latest;
+    latest_view_init(&latest, txn);
+    const struct state_view view = latest_as_view(&latest);
+    address_t a = {{0xee}};
+    be_put_u64(a.b + 12, to);
+    struct account account;
+    bool exists;
+    MUST(view.account(view.ctx, &account, &exists, &a));
+    db_abort(txn);
+    return account.balance_wei.limb[0];
+}
+
+Test(node, a_transaction_is_in_a_block_within_milliseconds, .timeout = 60)
+{
+    struct small_net s;
+    small_net_init(&s, 1, MS_PERIOD, "");
+    const struct temp_dir dir = temp_dir_make();
+    const struct node_options o = options_of(&s, dir.path);
+    struct node *n = must_open(&o);
+
+    struct timespec from;
+    struct timespec to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    for (uint64_t i = 0; i < 10; i++) {
+        const struct tx tx = small_net_transfer(&s, i, 7, 5, 2000000000);
+        struct submit_answer answer;
+        node_submit_tx(n, &answer, tx.raw);
+        cr_assert_eq(answer.result, SUBMIT_OK, "%d %d", (int)answer.result, (int)answer.validity);
+        cr_expect(hash_eq(&answer.hash, &tx.hash));
+        cr_assert(wait_for(n, head_is, i + 1), "no block %d", (int)i + 1);
+        node_submit_tx(n, &answer, tx.raw);
+        cr_expect_eq(answer.result, SUBMIT_KNOWN);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    const double ms = ((double)(to.tv_sec - from.tv_sec) * 1e3 +
+                       (double)(to.tv_nsec - from.tv_nsec) / 1e6) / 10;
+    printf("a transaction to its block: %.2f ms\n", ms);
+    cr_expect_eq(balance_of(n, 7), 50);
+    node_close(n);
+    temp_dir_remove(&dir);
+    small_net_deinit(&s);
+}
+
+Test(node, batches_restart_and_journal, .timeout = 60)
+{
+    struct small_net s;
+    small_net_init(&s, 1, MS_PERIOD, "");
+    const struct temp_dir dir = temp_dir_make();
+    struct node_options o = options_of(&s, dir.path);
+    struct node *n = must_open(&o);
+
+    bytes_t raws[60];
+    struct submit_answer answers[60];
+    for (uint64_t i = 0; i < 60; i++) raws[i] = small_net_transfer(&s, i, 8, 1, 2000000000).raw;
+    node_submit_txs(n, answers, raws, 60);
+    for (size_t i = 0; i < 60; i++) cr_expect_eq(answers[i].result, SUBMIT_OK, "%zu", i);
+    cr_assert(wait_for(n, pool_is_empty, 0));
+    cr_expect_eq(balance_of(n, 8), 60);
+
+    // One with a gap stays queued, and comes back from the journal.
+    const struct tx later = small_net_transfer(&s, 61, 8, 1, 2000000000);
+    node_submit_tx(n, answers, later.raw);
+    cr_expect_eq(answers[0].result, SUBMIT_OK);
+    struct node_status before;
+    node_status(n, &before);
+    cr_expect_eq(before.pool_queued, 1);
+    node_close(n);
+
+    n = must_open(&o);
+    struct node_status after;
+    node_status(n, &after);
+    cr_expect_eq(after.head_number, before.head_number);
+    cr_expect(hash_eq(&after.head_hash, &before.head_hash));
+    cr_expect_eq(after.pool_queued, 1);
+    struct tx_fate_info fate;
+    node_tx_fate(n, &fate, &later.hash);
+    cr_expect_eq(fate.fate, TX_FATE_QUEUED);
+    const struct tx missing = small_net_transfer(&s, 60, 8, 1, 2000000000);
+    node_submit_tx(n, answers, missing.raw);
+    cr_expect_eq(answers[0].result, SUBMIT_OK);
+    cr_assert(wait_for(n, pool_is_empty, 0));
+    cr_expect_eq(balance_of(n, 8), 62);
+    node_tx_fate(n, &fate, &later.hash);
+    cr_expect_eq(fate.fate, TX_FATE_INCLUDED);
+    node_close(n);
+    temp_dir_remove(&dir);
+    small_net_deinit(&s);
+}
+
+Test(node, refuses_by_name, .timeout = 60)
+{
+    struct small_net s;
+    small_net_init(&s, 1, MS_PERIOD, "");
+    const struct temp_dir dir = temp_dir_make();
+    struct node_options o = options_of(&s, dir.path);
+    o.min_gas_price_wei = 10;
+    struct node *n = must_open(&o);
+    struct submit_answer a;
+
+    node_submit_tx(n, &a, LIT("\xc0"));
+    cr_expect_eq(a.result, SUBMIT_MALFORMED);
+    cr_expect_not_null(a.why);
+    node_submit_tx(n, &a, small_net_transfer(&s, 0, 1, 1, 9).raw);
+    cr_expect_eq(a.result, SUBMIT_UNDERPRICED);
+    node_submit_tx(n, &a, small_net_transfer(&s, 65, 1, 1, 2000000000).raw);
+    cr_expect_eq(a.result, SUBMIT_SENDER_LIMIT);
+    node_submit_tx(n, &a, small_net_transfer(&s, 0, 1, 1, UINT64_MAX).raw);
+    cr_expect_eq(a.result, SUBMIT_INVALID);
+    cr_expect_eq(a.validity, TX_INSUFFICIENT_FUNDS);
+
+    struct node *second = NULL;
+    struct node_detail detail;
+    const err_t err = node_open(&second, &o, &detail);
+    cr_expect_eq(err.kind, ERR_BUSY);
+    char pid[32];
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    cr_expect_not_null(strstr(detail.text, pid), "%s", detail.text);
+    node_close(n);
+
+    struct small_net other;
+    small_net_init(&other, 2, MS_PERIOD, "");
+    o.genesis = &other.genesis;
+    cr_expect_eq(node_open(&second, &o, &detail).kind, ERR_MISMATCH);
+    cr_expect_not_null(strstr(detail.text, "genesis"), "%s", detail.text);
+    small_net_deinit(&other);
+    temp_dir_remove(&dir);
+    small_net_deinit(&s);
+}
+
+/// Submits until it is killed; every acknowledged nonce is written to the pipe.
+static void submit_for_ever(const struct node_options *o, struct small_net *s, int out,
+                            uint64_t nonce)
+{
+    struct node *n = must_open(o);
+    for (;; nonce++) {
+        const struct tx tx = small_net_transfer(s, nonce, 9, 1, 2000000000);
+        struct submit_answer a;
+        do node_submit_tx(n, &a, tx.raw);
+        while (a.result == SUBMIT_SENDER_LIMIT);
+        if (a.result != SUBMIT_OK && a.result != SUBMIT_KNOWN) _exit(1);
+        if (write(out, &nonce, sizeof nonce) != sizeof nonce) _exit(2);
+    }
+}
+
+Test(node, sigkill_loses_nothing_acknowledged, .timeout = 120)
+{
+    struct small_net s;
+    small_net_init(&s, 1, MS_PERIOD, "");
+    const struct temp_dir dir = temp_dir_make();
+    const struct node_options o = options_of(&s, dir.path);
+    uint64_t acknowledged = 0; // nonces below
+    unsigned seed = 1;
+    for (int run = 0; run < 12; run++) {
+        int ends[2];
+        cr_assert_eq(pipe(ends), 0);
+        const pid_t child = fork();
+        if (child == 0) {
+            close(ends[0]);
+            submit_for_ever(&o, &s, ends[1], acknowledged);
+        }
+        close(ends[1]);
+        // After the first acknowledgement, some more milliseconds.
+        uint64_t nonce;
+        cr_assert_eq(read(ends[0], &nonce, sizeof nonce), sizeof nonce, "run %d", run);
+        acknowledged = nonce + 1;
+        seed = seed * 1103515245U + 12345U;
+        nanosleep(&(struct timespec){.tv_nsec = (long)(seed >> 16) % 60 * 1000 * 1000}, NULL);
+        kill(child, SIGKILL);
+        while (read(ends[0], &nonce, sizeof nonce) == sizeof nonce) acknowledged = nonce + 1;
+        close(ends[0]);
+        waitpid(child, NULL, 0);
+    }
+    struct node *n = must_open(&o);
+    cr_assert(wait_for(n, pool_is_empty, 0));
+    const uint64_t paid = balance_of(n, 9);
+    printf("acknowledged %llu, in blocks %llu\n", (unsigned long long)acknowledged,
+           (unsigned long long)paid);
+    cr_expect_geq(paid, acknowledged);
+    cr_expect_leq(paid, acknowledged + 1);
+    node_close(n);
+    temp_dir_remove(&dir);
+    small_net_deinit(&s);
+}
