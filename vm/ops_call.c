@@ -483,45 +483,12 @@ enum evm_status op_call(struct vm *vm, enum trace_kind kind)
     return EVM_RUNNING;
 }
 
-address_t address_of_create(const address_t *creator, uint64_t nonce)
+/// Where CREATE2 puts its contract: the salt is a word of the stack here.
+static address_t create2_address(const address_t *creator, const u256_t *salt, bytes_t initcode)
 {
-    // RLP([address, nonce]): at most 1 + 21 + 9 bytes.
-    uint8_t rlp[32];
-    uint8_t nonce_be[8];
-    size_t n = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        nonce_be[n] = (uint8_t)(nonce >> (56 - 8 * i));
-        if (n != 0 || nonce_be[0] != 0) n++;
-    }
-    size_t len = 1;
-    rlp[len++] = 0x80 + 20;
-    memcpy(rlp + len, creator->b, 20);
-    len += 20;
-    if (n == 1 && nonce_be[0] < 0x80) {
-        rlp[len++] = nonce_be[0];
-    } else {
-        rlp[len++] = (uint8_t)(0x80 + n);
-        memcpy(rlp + len, nonce_be, n);
-        len += n;
-    }
-    rlp[0] = (uint8_t)(0xc0 + len - 1);
-    const hash_t hash = keccak256(bytes_make(rlp, len));
-    address_t a;
-    memcpy(a.b, hash.b + 12, 20);
-    return a;
-}
-
-address_t address_of_create2(const address_t *creator, const u256_t *salt, bytes_t initcode)
-{
-    uint8_t in[1 + 20 + 32 + 32] = {0xff};
+    const hash_t salt_bytes = u256_to_hash(salt);
     const hash_t code_hash = keccak256(initcode);
-    memcpy(in + 1, creator->b, 20);
-    u256_to_be32(in + 21, salt);
-    memcpy(in + 53, code_hash.b, 32);
-    const hash_t hash = keccak256(bytes_make(in, sizeof in));
-    address_t a;
-    memcpy(a.b, hash.b + 12, 20);
-    return a;
+    return address_of_create2(creator, &salt_bytes, &code_hash);
 }
 
 static int64_t charge_create(struct vm *vm, struct frame *f, u256_t *sp, bool create2, int64_t gas)
@@ -568,7 +535,7 @@ enum evm_status op_create(struct vm *vm, enum trace_kind kind)
     }
     f->gas = gas - given;
     const uint64_t nonce = f->self->now.nonce;
-    const address_t address = create2 ? address_of_create2(&f->self->address, &salt, initcode)
+    const address_t address = create2 ? create2_address(&f->self->address, &salt, initcode)
                                       : address_of_create(&f->self->address, nonce);
     struct acct *fresh = overlay_account(vm->world, &address);
     if (fresh == NULL || !overlay_write_nonce(vm->world, f->self, nonce + 1)) {

@@ -15,6 +15,7 @@
 /// child had it, above its parent's memory, and is moved up only if the parent grows.
 
 #include "chain/base/arena.h"
+#include "chain/types/address.h"
 #include "vm/gas.h"
 #include "vm/overlay_impl.h"
 #include "vm/trace.h"
@@ -254,10 +255,6 @@ enum evm_status op_selfdestruct(struct vm *vm);
 
 /// Ends the top frame. Its registers are saved. @return false if it was the outermost.
 bool frame_leave(struct vm *vm, enum evm_status status, bytes_t output);
-
-/// address of CREATE and CREATE2 (Yellow Paper (88), EIP-1014)
-address_t address_of_create(const address_t *creator, uint64_t nonce);
-address_t address_of_create2(const address_t *creator, const u256_t *salt, bytes_t initcode);
 
 /// A call by the protocol itself before or after a block's transactions (EIP-4788, 2935, 7002,
 /// 7251): no sender, no fee; silent if there is no code at `to`.
