@@ -108,8 +108,8 @@ Test(node, a_transaction_is_in_a_block_within_milliseconds, .timeout = 60)
         cr_expect_eq(answer.result, SUBMIT_KNOWN);
     }
     clock_gettime(CLOCK_MONOTONIC, &to);
-    const double ms = ((double)(to.tv_sec - from.tv_sec) * 1e3 +
-                       (double)(to.tv_nsec - from.tv_nsec) / 1e6) / 10;
+    const double ms =
+        ((double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6) / 10;
     printf("a transaction to its block: %.2f ms\n", ms);
     cr_expect_eq(balance_of(n, 7), 50);
     node_close(n);
