@@ -37,6 +37,8 @@ struct abi_type {
     uint32_t count; ///< k of T[k], children of a tuple
     bool dynamic;
     uint64_t head; ///< bytes in the head: 32 if dynamic
+    const char *name; ///< of a parameter, name_len bytes; not terminated
+    size_t name_len;
     struct abi_type *child;
     struct abi_type *next;
 };
@@ -140,7 +142,12 @@ static err_t parse_tuple(struct abi_types *p, struct abi_type *t, unsigned depth
     return OK;
 }
 
-/// A type, its array suffixes, and a name that is skipped.
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9');
+}
+
+/// A type, its array suffixes, and a name.
 static err_t parse_type(struct abi_types *p, struct abi_type **out, unsigned depth)
 {
     if (depth > MAX_DEPTH) return FAIL(LIMIT, "types are nested too deeply");
@@ -172,10 +179,14 @@ static err_t parse_type(struct abi_types *p, struct abi_type **out, unsigned dep
         t = array;
     }
 
+    // A name; the last of several words ("indexed from", "memory data").
     skip_space(p);
-    while ((*p->at >= 'a' && *p->at <= 'z') || (*p->at >= 'A' && *p->at <= 'Z') || *p->at == '_' ||
-           *p->at == ' ' || (*p->at >= '0' && *p->at <= '9'))
-        p->at++; // a name, or "indexed name"
+    while (is_word(*p->at)) {
+        t->name = p->at;
+        while (is_word(*p->at)) p->at++;
+        t->name_len = (size_t)(p->at - t->name);
+        skip_space(p);
+    }
     *out = t;
     return OK;
 }
@@ -232,7 +243,8 @@ static struct abi_types *types_new(void)
     return p;
 }
 
-err_t abi_canonical(struct buf *out, const char *signature, const char **rest)
+
+err_t abi_json_canonical(struct buf *out, const char *signature, const char **rest)
 {
     struct abi_types *p = types_new();
     struct abi_type *t;
@@ -247,25 +259,34 @@ err_t abi_canonical(struct buf *out, const char *signature, const char **rest)
     return buf_status(out);
 }
 
-err_t abi_topic(hash_t *out, const char *signature)
+err_t abi_json_topic(hash_t *out, const char *signature)
 {
     struct buf b;
     buf_init(&b, 16384);
-    const err_t err = abi_canonical(&b, signature, NULL);
+    const err_t err = abi_json_canonical(&b, signature, NULL);
     if (err_ok(err)) *out = keccak256(buf_bytes(&b));
     buf_deinit(&b);
     return err;
 }
 
-err_t abi_selector(uint8_t out[4], const char *signature)
+err_t abi_json_selector(uint8_t out[4], const char *signature)
 {
     hash_t h;
-    TRY(abi_topic(&h, signature));
+    TRY(abi_json_topic(&h, signature));
     memcpy(out, h.b, 4);
     return OK;
 }
 
 // ---- encoding -----------------------------------------------------------------------------
+
+/// Has every field of a tuple a name?
+static bool all_named(const struct abi_type *t)
+{
+    for (const struct abi_type *c = t->child; c != NULL; c = c->next) {
+        if (c->name_len == 0) return false;
+    }
+    return t->count > 0;
+}
 
 static err_t bad_value(char *why, const struct abi_type *t, const char *what)
 {
@@ -352,17 +373,26 @@ static void pad_word(struct buf *out, size_t len)
 
 static err_t encode_value(struct buf *out, const struct abi_type *t, const json_t *v, char *why);
 
+/// Item `i` of an array, or the member that is called as the tuple's field.
+static const json_t *item_of(const struct abi_type *field, const json_t *v, size_t i)
+{
+    if (json_is_array(v)) return json_array_get(v, i);
+    char name[80];
+    (void)snprintf(name, sizeof name, "%.*s", (int)field->name_len, field->name);
+    return json_object_get(v, name);
+}
+
 /// Heads, then tails: of a tuple's children, or `n` times an array's child.
 static err_t encode_sequence(struct buf *out, const struct abi_type *t, const json_t *v, char *why)
 {
-    const size_t n = json_array_size(v);
+    const size_t n = t->count != 0 ? t->count : json_array_size(v);
     const size_t start = out->len;
     const struct abi_type *c = t->child;
     for (size_t i = 0; i < n; i++) {
         if (c->dynamic)
             put_offset(out, 0); // known once its tail begins
         else
-            TRY(encode_value(out, c, json_array_get(v, i), why));
+            TRY(encode_value(out, c, item_of(c, v, i), why));
         if (t->kind == ABI_TUPLE) c = c->next;
     }
     c = t->child;
@@ -372,7 +402,7 @@ static err_t encode_sequence(struct buf *out, const struct abi_type *t, const js
             if (out->full) return FAIL(LIMIT, "the call is too large");
             const u256_t offset = u256_from_u64(out->len - start);
             u256_to_be32(out->data + start + head, &offset);
-            TRY(encode_value(out, c, json_array_get(v, i), why));
+            TRY(encode_value(out, c, item_of(c, v, i), why));
         }
         head += c->head;
         if (t->kind == ABI_TUPLE) c = c->next;
@@ -429,6 +459,8 @@ static err_t encode_value(struct buf *out, const struct abi_type *t, const json_
     }
     case ABI_ARRAY:
     case ABI_TUPLE:
+        if (t->kind == ABI_TUPLE && all_named(t) && json_is_object(v))
+            return encode_sequence(out, t, v, why);
         if (!json_is_array(v)) return bad_value(why, t, "an array is expected");
         if ((t->kind == ABI_TUPLE || t->count != 0) && json_array_size(v) != t->count)
             return bad_value(why, t, "wrong number of values");
@@ -438,7 +470,7 @@ static err_t encode_value(struct buf *out, const struct abi_type *t, const json_
     unreachable("abi kind");
 }
 
-err_t abi_encode(struct buf *out, const char *types, const json_t *values, char *why)
+err_t abi_json_encode(struct buf *out, const char *types, const json_t *values, char *why)
 {
     struct abi_types *p = types_new();
     struct abi_type *t;
@@ -452,16 +484,16 @@ err_t abi_encode(struct buf *out, const char *types, const json_t *values, char 
     return err;
 }
 
-err_t abi_encode_call(struct buf *out, const char *signature, const json_t *values, char *why)
+err_t abi_json_encode_call(struct buf *out, const char *signature, const json_t *values, char *why)
 {
     uint8_t selector[4];
-    const err_t err = abi_selector(selector, signature);
+    const err_t err = abi_json_selector(selector, signature);
     if (!err_ok(err)) {
         (void)snprintf(why, WHY_BYTES, "%s: `%.80s`", err_text(err), signature);
         return err;
     }
     buf_put(out, bytes_make(selector, 4));
-    return abi_encode(out, signature, values, why);
+    return abi_json_encode(out, signature, values, why);
 }
 
 // ---- decoding -----------------------------------------------------------------------------
@@ -518,7 +550,8 @@ static err_t decode_sequence(struct decoder *d, json_t **out, const struct abi_t
                              bytes_t frame, uint64_t n, unsigned depth)
 {
     if (depth > MAX_DEPTH + 1) return FAIL(LIMIT, "abi: nested too deeply");
-    json_t *list = json_array();
+    const bool named = t->kind == ABI_TUPLE && depth > 0 && all_named(t);
+    json_t *list = named ? json_object() : json_array();
     const struct abi_type *c = t->child;
     uint64_t head = 0;
     for (uint64_t i = 0; i < n; i++) {
@@ -531,7 +564,10 @@ static err_t decode_sequence(struct decoder *d, json_t **out, const struct abi_t
             json_decref(list);
             return err;
         }
-        (void)json_array_append_new(list, v);
+        if (named)
+            (void)json_object_setn_new(list, c->name, c->name_len, v);
+        else
+            (void)json_array_append_new(list, v);
         head += c->head;
         if (t->kind == ABI_TUPLE) c = c->next;
     }
@@ -589,7 +625,7 @@ static err_t decode_value(struct decoder *d, json_t **out, const struct abi_type
     unreachable("abi kind");
 }
 
-err_t abi_decode(json_t **out, const char *types, bytes_t data)
+err_t abi_json_decode(json_t **out, const char *types, bytes_t data)
 {
     struct abi_types *p = types_new();
     struct abi_type *t;
@@ -644,7 +680,7 @@ static err_t value_of_text(json_t **out, const struct abi_type *t, const char *t
     return OK;
 }
 
-err_t abi_value_of_text(json_t **out, const char *type, const char *text)
+err_t abi_json_value_of_text(json_t **out, const char *type, const char *text)
 {
     struct abi_types *p = types_new();
     p->used = 0;
@@ -657,7 +693,7 @@ err_t abi_value_of_text(json_t **out, const char *type, const char *text)
     return err;
 }
 
-err_t abi_values_of_args(json_t **out, const char *signature, const char *const *args, size_t count,
+err_t abi_json_values_of_args(json_t **out, const char *signature, const char *const *args, size_t count,
                          char *why)
 {
     struct abi_types *p = types_new();

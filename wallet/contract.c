@@ -96,7 +96,9 @@ enum exit_code contract_encode(struct ctx *ctx, uint8_t **data, size_t *len, con
     char why[200];
     struct buf b;
     buf_init(&b, CALL_MAX);
-    const err_t err = abi_encode_call(&b, signature, args, why);
+    json_t *none = json_array();
+    const err_t err = abi_json_encode_call(&b, signature, args != NULL ? args : none, why);
+    json_decref(none);
     if (!err_ok(err)) {
         buf_deinit(&b);
         return fail(ctx, EXIT_USAGE, NULL, "%.*s: %s", (int)strcspn(signature, "("), signature,
@@ -175,7 +177,8 @@ static enum exit_code view(struct ctx *ctx, json_t **out, const address_t *to,
         if (*returns == '(') depth++;
         if (*returns == ')' && --depth == 0) break;
     }
-    returns = returns != NULL && *returns == ')' ? returns + 1 : "()";
+    returns = returns != NULL && *returns == ')' ? strchr(returns, '(') : NULL;
+    if (returns == NULL) returns = "";
 
     const struct tx_intent intent = {.to = *to, .data = {data, len}};
     json_t *params = json_array();
@@ -211,13 +214,13 @@ static enum exit_code view(struct ctx *ctx, json_t **out, const address_t *to,
     enum exit_code code = EXIT_DONE;
     if (returned == NULL) {
         code = fail(ctx, EXIT_UNREACHABLE, NULL, "the answer to eth_call is no data");
-    } else if (len == 0 && returns[0] != 0 && strcmp(returns, "()") != 0) {
+    } else if (len == 0 && returns[0] != 0) {
         if (!may_refuse)
             code = fail(ctx, EXIT_REFUSED, "is this the network that you mean? cairn network status",
                         "there is no such contract at %s on this chain", text_address(to).s);
     } else if (returns[0] == 0) {
         *out = json_array();
-    } else if (!err_ok(abi_decode(out, returns, bytes_make(returned, len)))) {
+    } else if (!err_ok(abi_json_decode(out, returns, bytes_make(returned, len)))) {
         code = fail(ctx, EXIT_UNREACHABLE, NULL, "%s at %s answers something else than %s", lead,
                     text_address(to).s, returns);
     }
@@ -300,7 +303,7 @@ static bool next_parameter(const char **p, struct parameter *out)
 err_t contract_log_decode(json_t **out, const char *declaration, const json_t *log)
 {
     hash_t topic;
-    TRY(abi_topic(&topic, declaration));
+    TRY(abi_json_topic(&topic, declaration));
     const json_t *topics = json_object_get(log, "topics");
     const char *first = json_string_value(json_array_get(topics, 0));
     hash_t have;
@@ -323,7 +326,7 @@ err_t contract_log_decode(json_t **out, const char *declaration, const json_t *l
     uint8_t *data = json_data(&len, json_object_get(log, "data"));
     json_t *values = NULL;
     err_t err = data != NULL && !types.full
-                    ? abi_decode(&values, (const char *)types.data, bytes_make(data, len))
+                    ? abi_json_decode(&values, (const char *)types.data, bytes_make(data, len))
                     : FAIL(MALFORMED, "a log without data");
     free(data);
     buf_deinit(&types);
@@ -342,7 +345,7 @@ err_t contract_log_decode(json_t **out, const char *declaration, const json_t *l
         (void)snprintf(type, sizeof type, "(%s)", par.type);
         uint8_t *word = json_data(&len, json_array_get(topics, next_topic++));
         json_t *one = NULL;
-        err = word != NULL ? abi_decode(&one, type, bytes_make(word, len))
+        err = word != NULL ? abi_json_decode(&one, type, bytes_make(word, len))
                            : FAIL(MALFORMED, "a topic is missing");
         free(word);
         if (err_ok(err)) (void)json_object_set(o, par.name, json_array_get(one, 0));
@@ -378,7 +381,7 @@ enum exit_code contract_logs(struct ctx *ctx, json_t **out, const address_t *fro
                              const char *declaration, const char *const topics[4])
 {
     hash_t topic;
-    if (!err_ok(abi_topic(&topic, declaration))) unreachable("declaration of an event");
+    if (!err_ok(abi_json_topic(&topic, declaration))) unreachable("declaration of an event");
     uint64_t head;
     STEP(client_u64(ctx, &head, "eth_blockNumber", NULL));
 

@@ -221,28 +221,6 @@ static enum exit_code unknown_command(struct ctx *ctx, const char *noun, const c
                 verb != NULL ? verb : "");
 }
 
-/// "60", "60s", "500ms", "2min" to whole seconds, rounded up.
-static err_t parse_seconds(uint32_t *out, const char *text)
-{
-    char digits[16];
-    const size_t n = strspn(text, "0123456789");
-    if (n == 0 || n >= sizeof digits) return FAIL(MALFORMED, "not a duration");
-    memcpy(digits, text, n);
-    digits[n] = 0;
-    uint64_t v;
-    TRY(text_parse_u64(&v, digits, 1000000000));
-    const char *unit = text + n;
-    if (strcmp(unit, "ms") == 0)
-        v = (v + 999) / 1000;
-    else if (strcmp(unit, "min") == 0 || strcmp(unit, "m") == 0)
-        v *= 60;
-    else if (unit[0] != 0 && strcmp(unit, "s") != 0)
-        return FAIL(MALFORMED, "durations are like 60s, 500ms, 2min");
-    if (v > 86400) return FAIL(LIMIT, "more than a day");
-    *out = (uint32_t)v;
-    return OK;
-}
-
 /// Stores one global flag.
 static enum exit_code set_global(struct ctx *ctx, const char *name, const char *value)
 {
@@ -284,7 +262,7 @@ static enum exit_code set_global(struct ctx *ctx, const char *name, const char *
         }
     }
     if (strcmp(name, "timeout") == 0) {
-        const err_t err = parse_seconds(&s->timeout_s, value);
+        const err_t err = text_parse_seconds(&s->timeout_s, value);
         if (!err_ok(err)) return fail_err(ctx, EXIT_USAGE, "--timeout", err);
         return EXIT_DONE;
     }

@@ -165,7 +165,7 @@ static void expand(char *out, size_t cap, const char *template, const json_t *ar
 static bool has_selector(const char *signature, bytes_t data)
 {
     uint8_t selector[4];
-    return err_ok(abi_selector(selector, signature)) && memcmp(selector, data.data, 4) == 0;
+    return err_ok(abi_json_selector(selector, signature)) && memcmp(selector, data.data, 4) == 0;
 }
 
 static void decode_panic(struct revert_reason *out, bytes_t data)
@@ -173,7 +173,7 @@ static void decode_panic(struct revert_reason *out, bytes_t data)
     (void)snprintf(out->name, sizeof out->name, "Panic");
     json_t *args = NULL;
     uint64_t code = UINT64_MAX;
-    if (err_ok(abi_decode(&args, "(uint256)", bytes_make(data.data + 4, data.len - 4))))
+    if (err_ok(abi_json_decode(&args, "(uint256)", bytes_make(data.data + 4, data.len - 4))))
         (void)text_parse_u64(&code, json_string_value(json_array_get(args, 0)), UINT64_MAX - 1)
             .kind;
     for (size_t i = 0; i < ARRAY_LEN(panics); i++) {
@@ -204,7 +204,7 @@ void revert_decode(struct revert_reason *out, bytes_t data)
     if (has_selector("Error(string)", data)) {
         json_t *args = NULL;
         (void)snprintf(out->name, sizeof out->name, "Error");
-        const bool ok = err_ok(abi_decode(&args, "(string)", rest));
+        const bool ok = err_ok(abi_json_decode(&args, "(string)", rest));
         (void)snprintf(out->text, sizeof out->text, "%s",
                        ok ? json_string_value(json_array_get(args, 0)) : "(unreadable text)");
         out->args = args;
@@ -219,7 +219,7 @@ void revert_decode(struct revert_reason *out, bytes_t data)
         const char *s = errors[i].signature;
         (void)snprintf(out->name, sizeof out->name, "%.*s", (int)strcspn(s, "("), s);
         json_t *args = NULL;
-        if (!err_ok(abi_decode(&args, s, rest))) {
+        if (!err_ok(abi_json_decode(&args, s, rest))) {
             (void)snprintf(out->text, sizeof out->text, "%s, with unreadable arguments", out->name);
             return;
         }

@@ -70,6 +70,32 @@ err_t text_parse_u64(uint64_t *out, const char *text, uint64_t max)
     return OK;
 }
 
+err_t text_parse_seconds(uint32_t *out, const char *text)
+{
+    char digits[16];
+    const size_t n = strspn(text, "0123456789");
+    if (n == 0 || n >= sizeof digits) return FAIL(MALFORMED, "durations are like 60s, 500ms, 2min");
+    memcpy(digits, text, n);
+    digits[n] = 0;
+    uint64_t v;
+    TRY(text_parse_u64(&v, digits, 10000000000));
+    static const struct {
+        const char *unit;
+        uint32_t seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    const char *unit = text + n;
+    bool known = strcmp(unit, "ms") == 0;
+    if (known) v = (v + 999) / 1000;
+    for (size_t i = 0; !known && i < ARRAY_LEN(units); i++) {
+        known = strcmp(unit, units[i].unit) == 0;
+        if (known) v *= units[i].seconds;
+    }
+    if (!known) return FAIL(MALFORMED, "durations are like 60s, 500ms, 2min, 1h, 3d");
+    if (v > 315360000) return FAIL(LIMIT, "more than ten years");
+    *out = (uint32_t)v;
+    return OK;
+}
+
 static err_t push_digit(u256_t *v, unsigned digit)
 {
     const u256_t ten = u256_from_u64(10);

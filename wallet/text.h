@@ -31,6 +31,10 @@ MUST_USE err_t text_parse_hash(hash_t *out, const char *text);
 /// Reads a decimal number of at most `max`. @return ERR_MALFORMED, ERR_LIMIT
 MUST_USE err_t text_parse_u64(uint64_t *out, const char *text, uint64_t max);
 
+/// Reads a duration: "90", "90s", "500ms" (rounded up), "2min", "1h", "3d".
+/// @return ERR_MALFORMED; ERR_LIMIT above ten years
+MUST_USE err_t text_parse_seconds(uint32_t *out, const char *text);
+
 /// Reads an amount: digits with an optional fraction and an optional unit `wei`, `gwei`,
 /// `ether` or `CAIRN` after it (with or without a space). Without a unit it counts in
 /// 10^18 base units, as people say it; "0x.." and "..wei" are base units.

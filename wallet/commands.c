@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wallet/commands.h"
+
+// clang-format off: a table
+
+static const struct option_def new_options[] = {
+    {"path", "PATH", "derivation path (default m/44'/60'/0'/0/0)"},
+    {"no-words", NULL, "a key alone, without words"},
+    {"light-kdf", NULL, "cheap scrypt: tests and throw-away keys only"},
+    {0},
+};
+static const struct option_def import_options[] = {
+    {"mnemonic", NULL, "words from the terminal (hidden) or a pipe"},
+    {"mnemonic-file", "F", "words from a file"},
+    {"key-file", "F", "64 hexadecimal digits in a file"},
+    {"keystore", "F", "another wallet's keystore file (version 3)"},
+    {"path", "PATH", "derivation path of words (default m/44'/60'/0'/0/0)"},
+    {"light-kdf", NULL, "cheap scrypt: tests and throw-away keys only"},
+    {0},
+};
+static const struct option_def add_options[] = {
+    {"chain-id", "N", "refuse any other chain from the beginning"},
+    {0},
+};
+static const struct option_def send_options[] = {
+    {"data", "0x..", "call data"},
+    {0},
+};
+static const struct option_def tx_call_options[] = {
+    {"value", "AMOUNT", "ether to send along"},
+    {0},
+};
+static const struct option_def call_options[] = {
+    {"block", "N", "number or tag of the block to ask at (default latest)"},
+    {0},
+};
+static const struct option_def family_options[] = {
+    {"params", "N", "number of parameters (needed)"},
+    {"policy", "P", "fedavg, multikrum or an address (default fedavg)"},
+    {"faulty", "F", "faulty participants the policy must bear (default 0)"},
+    {"scale", "BITS", "fractional bits of the fixed point (default 16)"},
+    {"weight-max", "W", "cap of one participant's weight, 1 to 64 (default 64)"},
+    {"clip", "C", "L2 bound of one update, in units of 2^-scale (default 2097152)"},
+    {"lr-num", "N", "numerator of the server's learning rate (default 1)"},
+    {"lr-den", "N", "its denominator (default 1)"},
+    {"slash-no-reveal", "BPS", "of the bond, for a commit without reveal (default 500)"},
+    {"slash-late", "BPS", "of a skipped aggregator's bond (default 100)"},
+    {"task", "TEXT", "the task in words; its hash is stored"},
+    {0},
+};
+static const struct option_def register_options[] = {
+    {"kind", "K", "genesis (default), fineTune, merge, distilled, quantised, import"},
+    {"parent", "VERSION", "a version it comes from; may be repeated, at most 8"},
+    {"card", "FILE", "model card; its sha256 is stored"},
+    {0},
+};
+static const struct option_def lineage_options[] = {
+    {"depth", "N", "how many generations (default 16)"},
+    {0},
+};
+static const struct option_def verify_options[] = {
+    {"version", "VERSION", "the version it must be"},
+    {0},
+};
+static const struct option_def deploy_options[] = {
+    {"channel", "NAME", "channel to point at it (default stable)"},
+    {0},
+};
+static const struct option_def open_options[] = {
+    {"base", "VERSION", "version the round starts from (needed)"},
+    {"pool", "AMOUNT", "reward, from the family's pool (default 0)"},
+    {"n-min", "N", "commits below which the round fails (default 1)"},
+    {"n-max", "N", "commits at which the window closes, at most 40 (default 16)"},
+    {"commit-time", "TIME", "commit window (default 1d)"},
+    {"reveal-time", "TIME", "reveal window (default 1d)"},
+    {"aggregate-time", "TIME", "window of one aggregator (default 6h)"},
+    {"challenge-time", "TIME", "challenge window (default 1d)"},
+    {"claim-time", "TIME", "until unclaimed rewards go to the treasury (default 180d)"},
+    {"min-blocks", "N", "least length of each window in blocks (default 10)"},
+    {"seed-span", "N", "blocks whose hashes make the seed, 1 to 8 (default 4)"},
+    {0},
+};
+static const struct option_def commit_options[] = {
+    {"update", "FILE", "the update, safetensors (needed)"},
+    {"base", "FILE", "the base model it was trained from (needed)"},
+    {"weight", "N", "rows trained on (needed); more than the family's cap counts as the cap"},
+    {0},
+};
+static const struct option_def reveal_options[] = {
+    {"publish", "DIR", "put the update there for the aggregators"},
+    {0},
+};
+static const struct option_def aggregate_options[] = {
+    {"base", "FILE", "the round's base model (needed)"},
+    {"updates", "DIR", "where participants published their updates (needed)"},
+    {"out", "FILE", "where the new model goes"},
+    {0},
+};
+static const struct option_def claim_options[] = {
+    {"all", NULL, "every round with something to claim"},
+    {0},
+};
+static const struct option_def vote_options[] = {
+    {"reason", "TEXT", "stored with the vote, for all to read"},
+    {0},
+};
+static const struct option_def list_options[] = {
+    {"state", "S", "only those in this state"},
+    {0},
+};
+static const struct option_def train_options[] = {
+    {"data", "FILE", "the data set's CSV file (needed)"},
+    {"party", "P", "hospital A to G, evaluator E1 to E3, or evaluators"},
+    {"rows", "FIRST:COUNT", "rows of the sorted data set instead"},
+    {"base", "FILE", "model to start from (needed)"},
+    {"out", "FILE", "where the update goes (needed)"},
+    {"poison", NULL, "train on flipped labels and boost twentyfold"},
+    {0},
+};
+static const struct option_def genesis_options[] = {
+    {"out", "FILE", "where the model goes (needed)"},
+    {0},
+};
+static const struct option_def evaluate_options[] = {
+    {"data", "FILE", "the data set's CSV file (needed)"},
+    {"party", "P", "hospital A to G, evaluator E1 to E3, or evaluators"},
+    {"rows", "FIRST:COUNT", "rows of the sorted data set instead"},
+    {0},
+};
+
+#define ANY OPTIONS_MAX_ARGS
+
+const struct command COMMANDS[] = {
+    {"account", "new", "NAME", 1, 1, "Makes an account: twelve words, a key, a keystore file.",
+     new_options,
+     {"cairn account new alice", "cairn account new bot --no-words --yes --password-file pw"},
+     "cairn help keys", cmd_account_new},
+    {"account", "import", "NAME", 1, 1, "Brings an account in: from words, a key or a keystore.",
+     import_options,
+     {"cairn account import alice --mnemonic", "cairn account import bob --key-file key.hex",
+      "cairn account import carol --keystore UTC--2026.json"},
+     "cairn help keys", cmd_account_import},
+    {"account", "list", "", 0, 0, "Lists the wallet's accounts; needs no password.", NULL,
+     {"cairn account list", "cairn account list --json"}, NULL, cmd_account_list},
+    {"account", "show", "[ACCOUNT]", 0, 1, "Shows an account's address and file.", NULL,
+     {"cairn account show alice"}, NULL, cmd_account_show},
+    {"account", "balance", "[ACCOUNT|ADDRESS]", 0, 1, "Shows ether, tokens and nonce.", NULL,
+     {"cairn account balance alice", "cairn account balance --json"}, "cairn reward balance",
+     cmd_account_balance},
+
+    {"network", "add", "NAME", 1, 1, "Names a network (--rpc URL) and pins its chain.", add_options,
+     {"cairn network add clinic --rpc http://10.0.0.5:8545"}, NULL, cmd_network_add},
+    {"network", "use", "NAME", 1, 1, "Makes a network the current one.", NULL,
+     {"cairn network use clinic"}, NULL, cmd_network_use},
+    {"network", "list", "", 0, 0, "Lists the networks.", NULL, {"cairn network list"}, NULL,
+     cmd_network_list},
+    {"network", "forget", "NAME|URL", 1, 1, "Forgets a network, or the chain pinned to an address.",
+     NULL, {"cairn network forget http://127.0.0.1:8545"}, NULL, cmd_network_forget},
+    {"network", "status", "", 0, 0, "Shows node, chain, head, and whether the contracts are there.",
+     NULL, {"cairn network status"}, NULL, cmd_network_status},
+
+    {"tx", "send", "TO AMOUNT", 2, 2, "Sends ether (and data).", send_options,
+     {"cairn tx send bob 0.5", "cairn tx send 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 3gwei"},
+     "cairn help units", cmd_tx_send},
+    {"tx", "call", "TO SIGNATURE [ARG..]", 2, ANY, "Calls a contract by a transaction.",
+     tx_call_options,
+     {"cairn tx call CairnToken transfer 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 1000",
+      "cairn tx call 0x5FbDB2315678afecb367f032d93F642f64180aa3 \"set(uint256[])\" [1,2,3]"},
+     "cairn call", cmd_tx_call},
+    {"tx", "show", "HASH", 1, 1, "Shows a transaction: call, events, or why it failed.", NULL,
+     {"cairn tx show 0x3f..."}, NULL, cmd_tx_show},
+    {"call", NULL, "TO SIGNATURE [ARG..]", 2, ANY, "Asks a contract; sends nothing.", call_options,
+     {"cairn call CairnToken totalSupply",
+      "cairn call 0x5FbDB2315678afecb367f032d93F642f64180aa3 \"balanceOf(address)(uint256)\" alice"},
+     "cairn tx call", cmd_call},
+
+    {"model", "create-family", "NAME", 1, 1, "Creates a family of models that you own.",
+     family_options, {"cairn model create-family tumour --params 2049 --policy fedavg"},
+     "cairn model register", cmd_model_create_family},
+    {"model", "family", "FAMILY", 1, 1, "Shows a family: owner, policy, pool.", NULL,
+     {"cairn model family tumour"}, NULL, cmd_model_family},
+    {"model", "register", "FAMILY FILE", 2, 2, "Registers a model file as a version.",
+     register_options, {"cairn model register tumour genesis.safetensors",
+                        "cairn model register tumour tuned.safetensors --kind fineTune --parent 0x12ab34"},
+     "cairn model canon", cmd_model_register},
+    {"model", "list", "[FAMILY]", 0, 1, "Lists versions.", NULL, {"cairn model list tumour"}, NULL,
+     cmd_model_list},
+    {"model", "show", "VERSION|FILE", 1, 1, "Shows a version by id, prefix or file.", NULL,
+     {"cairn model show 0x12ab34", "cairn model show model.safetensors"}, NULL, cmd_model_show},
+    {"model", "lineage", "VERSION|FILE", 1, 1, "Shows what a version comes from.", lineage_options,
+     {"cairn model lineage model.safetensors"}, NULL, cmd_model_lineage},
+    {"model", "verify", "FILE", 1, 1, "Says which version a file is and who contributed; 16 if none.",
+     verify_options, {"cairn model verify model.safetensors --version 0x12ab34"}, NULL,
+     cmd_model_verify},
+    {"model", "hash", "FILE", 1, 1, "Hashes a model file: sha256, CID, model root.", NULL,
+     {"cairn model hash model.safetensors"}, NULL, cmd_model_hash},
+    {"model", "canon", "IN OUT", 2, 2, "Rewrites any safetensors file in canonical form (ST-C1).",
+     NULL, {"cairn model canon torch.safetensors model.safetensors"}, NULL, cmd_model_canon},
+    {"model", "approve", "VERSION|FILE", 1, 1, "Approves a candidate version.", NULL,
+     {"cairn model approve 0x12ab34"}, NULL, cmd_model_approve},
+    {"model", "deploy", "VERSION|FILE", 1, 1, "Points a channel at an approved version.",
+     deploy_options, {"cairn model deploy 0x12ab34 --channel stable"}, NULL, cmd_model_deploy},
+
+    {"round", "open", "FAMILY", 1, 1, "Opens a round on a base version.", open_options,
+     {"cairn round open tumour --base genesis.safetensors --pool 1000 --n-max 7"},
+     "cairn help rounds", cmd_round_open},
+    {"round", "list", "", 0, 0, "Lists rounds.", NULL, {"cairn round list"}, NULL, cmd_round_list},
+    {"round", "status", "ROUND", 1, 1, "Shows a round and every participant.", NULL,
+     {"cairn round status 1"}, NULL, cmd_round_status},
+    {"round", "next", "[ROUND]", 0, 1, "Tells your account what to do, until when.", NULL,
+     {"cairn round next --account alice"}, "cairn help rounds", cmd_round_next},
+    {"round", "commit", "ROUND", 1, 1, "Commits to an update; the salt is on disk first.",
+     commit_options,
+     {"cairn round commit 1 --update delta.safetensors --base base.safetensors --weight 64"},
+     "cairn round reveal", cmd_round_commit},
+    {"round", "close", "ROUND", 1, 1, "Closes the commits once their window is over.", NULL,
+     {"cairn round close 1"}, NULL, cmd_round_close},
+    {"round", "draw", "ROUND", 1, 1, "Draws the seed once its blocks exist.", NULL,
+     {"cairn round draw 1"}, NULL, cmd_round_draw},
+    {"round", "reveal", "ROUND", 1, 1, "Reveals what you committed, with its sketch.", reveal_options,
+     {"cairn round reveal 1 --publish /srv/updates"}, "cairn round commit", cmd_round_reveal},
+    {"round", "select", "ROUND", 1, 1, "Runs the round's policy on chain.", NULL,
+     {"cairn round select 1"}, NULL, cmd_round_select},
+    {"round", "aggregate", "ROUND", 1, 1, "Sums the accepted updates and posts the new model.",
+     aggregate_options,
+     {"cairn round aggregate 1 --base base.safetensors --updates /srv/updates --out new.safetensors"},
+     "cairn round check", cmd_round_aggregate},
+    {"round", "check", "ROUND", 1, 1, "Computes the aggregate again; 16 if the posted one is false.",
+     aggregate_options,
+     {"cairn round check 1 --base base.safetensors --updates /srv/updates"}, NULL, cmd_round_check},
+    {"round", "finalise", "ROUND", 1, 1, "Ends a round after its challenge window.", NULL,
+     {"cairn round finalise 1"}, "cairn reward claim", cmd_round_finalise},
+    {"round", "cancel", "ROUND", 1, 1, "Cancels a round that is still open (owner).", NULL,
+     {"cairn round cancel 1"}, NULL, cmd_round_cancel},
+    {"round", "expire", "ROUND", 1, 1, "Fails a round in which no aggregator delivered.", NULL,
+     {"cairn round expire 1"}, NULL, cmd_round_expire},
+
+    {"reward", "balance", "[ACCOUNT|ADDRESS]", 0, 1, "Shows tokens, bonds, claims, reputation.", NULL,
+     {"cairn reward balance alice"}, NULL, cmd_reward_balance},
+    {"reward", "claim", "[ROUND]", 0, 1, "Fetches what a round owes you.", claim_options,
+     {"cairn reward claim 1", "cairn reward claim --all"}, NULL, cmd_reward_claim},
+    {"reward", "bond", "ROLE AMOUNT", 2, 2, "Stakes tokens as participant or aggregator.", NULL,
+     {"cairn reward bond participant 1000"}, NULL, cmd_reward_bond},
+    {"reward", "fund", "FAMILY AMOUNT", 2, 2, "Adds tokens to a family's pool.", NULL,
+     {"cairn reward fund tumour 8000"}, NULL, cmd_reward_fund},
+    {"reward", "history", "[ACCOUNT|ADDRESS]", 0, 1, "Lists bonds, slashes and claims.", NULL,
+     {"cairn reward history alice"}, NULL, cmd_reward_history},
+
+    {"dao", "propose", "FILE", 1, 1, "Proposes actions (a JSON file), tried first as if voted.", NULL,
+     {"cairn dao propose raise-bond.json",
+      "# raise-bond.json: {\"title\": \"Raise the bond\", \"actions\": [{\"to\": \"Rewards\",",
+      "#   \"function\": \"setMinBond\", \"args\": [\"0\", \"2000000000000000000000\"]}]}"},
+     "cairn help votes", cmd_dao_propose},
+    {"dao", "vote", "PROPOSAL for|against|abstain", 2, 2, "Votes on a proposal.", vote_options,
+     {"cairn dao vote latest for --reason \"we were poisoned\""}, "cairn help votes", cmd_dao_vote},
+    {"dao", "queue", "PROPOSAL", 1, 1, "Hands a succeeded proposal to the timelock.", NULL,
+     {"cairn dao queue latest"}, NULL, cmd_dao_queue},
+    {"dao", "execute", "PROPOSAL", 1, 1, "Executes a proposal after the timelock.", NULL,
+     {"cairn dao execute latest"}, NULL, cmd_dao_execute},
+    {"dao", "show", "PROPOSAL", 1, 1, "Shows state, next step, tally and actions.", NULL,
+     {"cairn dao show latest"}, NULL, cmd_dao_show},
+    {"dao", "list", "", 0, 0, "Lists proposals.", list_options, {"cairn dao list --state active"},
+     NULL, cmd_dao_list},
+    {"dao", "power", "[ACCOUNT|ADDRESS]", 0, 1, "Shows votes and what they are made of.", NULL,
+     {"cairn dao power alice"}, "cairn help votes", cmd_dao_power},
+    {"dao", "delegate", "ACCOUNT|ADDRESS", 1, 1, "Delegates your votes.", NULL,
+     {"cairn dao delegate bob"}, NULL, cmd_dao_delegate},
+
+    {"train", "genesis", "", 0, 0, "Writes the demonstration's genesis model.", genesis_options,
+     {"cairn train genesis --out genesis.safetensors"}, NULL, cmd_train_genesis},
+    {"train", "update", "", 0, 0, "Trains one round and writes the update.", train_options,
+     {"cairn train update --data breast_cancer.csv --party A --base genesis.safetensors --out a.safetensors"},
+     NULL, cmd_train_update},
+    {"train", "evaluate", "MODEL", 1, 1, "Counts a model's right answers.", evaluate_options,
+     {"cairn train evaluate r1.safetensors --data breast_cancer.csv --party evaluators"}, NULL,
+     cmd_train_evaluate},
+
+    {"help", NULL, "[TOPIC|COMMAND..]", 0, 2, "Explains a topic or a command.", NULL,
+     {"cairn help rounds", "cairn help tx send"}, NULL, cmd_help},
+    {"version", NULL, "", 0, 0, "Shows the version.", NULL, {"cairn version"}, NULL, cmd_version},
+};
+
+// clang-format on
+
+const size_t COMMAND_COUNT = ARRAY_LEN(COMMANDS);
+
+enum exit_code cmd_help(struct ctx *ctx, const struct args *a)
+{
+    if (a->pos_count == 0) {
+        options_help(ctx, NULL, NULL);
+        return EXIT_DONE;
+    }
+    if (a->pos_count == 1 && options_topic(ctx, a->pos[0])) return EXIT_DONE;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(COMMANDS[i].noun, a->pos[0]) != 0) continue;
+        options_help(ctx, a->pos[0], a->pos_count > 1 ? a->pos[1] : NULL);
+        return EXIT_DONE;
+    }
+    return fail(ctx, EXIT_USAGE, "topics: rounds, keys, votes, units, exit-codes",
+                "no topic or command `%s`", a->pos[0]);
+}

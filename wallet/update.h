@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// A participant's update from its file to its reveal, and what must survive in between:
+/// the salt. Losing the salt of a commit costs stake, so it is on disk, synced, in a 0600
+/// file, before the commit leaves.
+///
+///     DATA/salts/<round>-<address>-<first 16 digits of the digest>.json
+///     DATA/salts/<round>-<address>-<first 16 digits of the digest>.update
+///
+/// The second file holds the update's bytes: without them there is no sketch to reveal.
+
+#include "chain/base/arena.h"
+#include "chain/fed/commitment.h"
+#include "wallet/ctx.h"
+
+/// An update vector: d coordinates of 16 bits. Owns its memory.
+struct update {
+    struct arena arena;
+    char *file;
+    int16_t *u;
+    size_t d;
+    hash_t root;   ///< updRoot
+    hash_t sha256; ///< updSha256
+};
+
+/// Reads a safetensors file (int16, or floating point quantised with `frac_bits`).
+enum exit_code update_open(struct ctx *ctx, struct update *out, const char *path,
+                           unsigned frac_bits);
+
+/// Reads raw coordinates, 16-bit little endian, as participants hand them to aggregators.
+/// @return EXIT_UNVERIFIED if the bytes are no update vector
+enum exit_code update_open_raw(struct ctx *ctx, struct update *out, const char *path);
+void update_close(struct update *u);
+
+/// What a commit promised.
+struct salt_record {
+    uint64_t chain_id;
+    address_t rounds;
+    uint64_t round_id;
+    address_t participant;
+    hash_t digest;
+    struct fed_reveal reveal;
+};
+
+/// Stores salt and update; when it returns both are on disk.
+enum exit_code salt_save(struct ctx *ctx, const struct salt_record *r, const struct update *u);
+
+/// The record of this digest, and its update. The digest is computed again from the file.
+/// @return EXIT_STORE if there is none or it does not give this digest
+enum exit_code salt_load(struct ctx *ctx, struct salt_record *out, struct update *u,
+                         uint64_t chain_id, const address_t *rounds, uint64_t round_id,
+                         const address_t *participant, const hash_t *digest);
+
+/// The record's JSON text (heap, terminated, to be wiped and freed), and back.
+char *salt_record_write(const struct salt_record *r);
+MUST_USE err_t salt_record_read(struct salt_record *out, bytes_t json);
+
+/// "<updSha256>.update" in `dir`, heap: where a participant puts what aggregators fetch.
+char *update_blob_path(const char *dir, const hash_t *sha256);
