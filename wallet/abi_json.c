@@ -36,7 +36,7 @@ struct abi_type {
     unsigned size;  ///< bits of an integer, bytes of bytesN
     uint32_t count; ///< k of T[k], children of a tuple
     bool dynamic;
-    uint64_t head; ///< bytes in the head: 32 if dynamic
+    uint64_t head;    ///< bytes in the head: 32 if dynamic
     const char *name; ///< of a parameter, name_len bytes; not terminated
     size_t name_len;
     struct abi_type *child;
@@ -210,13 +210,27 @@ static err_t parse_list(struct abi_types *p, struct abi_type **out, const char *
 static void put_type(struct buf *b, const struct abi_type *t)
 {
     switch (t->kind) {
-    case ABI_UINT: buf_printf(b, "uint%u", t->size); break;
-    case ABI_INT: buf_printf(b, "int%u", t->size); break;
-    case ABI_ADDRESS: buf_put_str(b, "address"); break;
-    case ABI_BOOL: buf_put_str(b, "bool"); break;
-    case ABI_FIXED_BYTES: buf_printf(b, "bytes%u", t->size); break;
-    case ABI_BYTES: buf_put_str(b, "bytes"); break;
-    case ABI_STRING: buf_put_str(b, "string"); break;
+    case ABI_UINT:
+        buf_printf(b, "uint%u", t->size);
+        break;
+    case ABI_INT:
+        buf_printf(b, "int%u", t->size);
+        break;
+    case ABI_ADDRESS:
+        buf_put_str(b, "address");
+        break;
+    case ABI_BOOL:
+        buf_put_str(b, "bool");
+        break;
+    case ABI_FIXED_BYTES:
+        buf_printf(b, "bytes%u", t->size);
+        break;
+    case ABI_BYTES:
+        buf_put_str(b, "bytes");
+        break;
+    case ABI_STRING:
+        buf_put_str(b, "string");
+        break;
     case ABI_ARRAY:
         put_type(b, t->child);
         if (t->count == 0)
@@ -242,7 +256,6 @@ static struct abi_types *types_new(void)
     if (p == NULL) panic_at(__FILE__, __LINE__, "out of memory");
     return p;
 }
-
 
 err_t abi_json_canonical(struct buf *out, const char *signature, const char **rest)
 {
@@ -416,7 +429,8 @@ static err_t encode_value(struct buf *out, const struct abi_type *t, const json_
     size_t len = 0;
     switch (t->kind) {
     case ABI_UINT:
-    case ABI_INT: return encode_integer(out, t, v, why);
+    case ABI_INT:
+        return encode_integer(out, t, v, why);
     case ABI_ADDRESS: {
         address_t a;
         if (s == NULL) return bad_value(why, t, "an address is expected");
@@ -508,7 +522,8 @@ static err_t small_word(uint64_t *out, bytes_t frame, uint64_t at)
 {
     if (frame.len < WORD || at > frame.len - WORD) return FAIL(MALFORMED, "abi: data is cut off");
     const u256_t w = u256_from_be32(frame.data + at);
-    if (!u256_fits_u64(&w) || w.limb[0] > frame.len) return FAIL(MALFORMED, "abi: offset or length");
+    if (!u256_fits_u64(&w) || w.limb[0] > frame.len)
+        return FAIL(MALFORMED, "abi: offset or length");
     *out = w.limb[0];
     return OK;
 }
@@ -533,8 +548,7 @@ static err_t decode_integer(json_t **out, const struct abi_type *t, const u256_t
         const u256_t zero = u256_from_u64(0);
         (void)u256_sub(&n, &zero, w);
     }
-    if (u256_bit_len(&n) > t->size)
-        return FAIL(MALFORMED, "abi: integer out of its range");
+    if (u256_bit_len(&n) > t->size) return FAIL(MALFORMED, "abi: integer out of its range");
     const struct u256_text dec = u256_dec(&n);
     char text[96];
     (void)snprintf(text, sizeof text, "%s%s", negative ? "-" : "", dec.s);
@@ -596,7 +610,8 @@ static err_t decode_value(struct decoder *d, json_t **out, const struct abi_type
     uint64_t len;
     switch (t->kind) {
     case ABI_UINT:
-    case ABI_INT: return decode_integer(out, t, &w);
+    case ABI_INT:
+        return decode_integer(out, t, &w);
     case ABI_ADDRESS: {
         if (u256_bit_len(&w) > 160) return FAIL(MALFORMED, "abi: not an address");
         address_t a;
@@ -608,7 +623,9 @@ static err_t decode_value(struct decoder *d, json_t **out, const struct abi_type
         if (u256_bit_len(&w) > 1) return FAIL(MALFORMED, "abi: not a bool");
         *out = json_boolean(!u256_is_zero(&w));
         return OK;
-    case ABI_FIXED_BYTES: *out = hex_json(bytes_make(rest.data, t->size)); return OK;
+    case ABI_FIXED_BYTES:
+        *out = hex_json(bytes_make(rest.data, t->size));
+        return OK;
     case ABI_BYTES:
     case ABI_STRING:
         TRY(small_word(&len, rest, 0));
@@ -620,7 +637,8 @@ static err_t decode_value(struct decoder *d, json_t **out, const struct abi_type
         TRY(small_word(&len, rest, 0));
         if (len > tail.len / WORD) return FAIL(MALFORMED, "abi: data is cut off");
         return decode_sequence(d, out, t, tail, len, depth);
-    case ABI_TUPLE: break;
+    case ABI_TUPLE:
+        break;
     }
     unreachable("abi kind");
 }
@@ -670,7 +688,8 @@ static err_t value_of_text(json_t **out, const struct abi_type *t, const char *t
     struct buf b;
     buf_init(&b, (size_t)1 << 20);
     quote_words(&b, text);
-    json_t *v = b.full ? NULL : json_loadb((const char *)b.data, b.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *v =
+        b.full ? NULL : json_loadb((const char *)b.data, b.len, JSON_REJECT_DUPLICATES, NULL);
     buf_deinit(&b);
     if (!json_is_array(v)) {
         json_decref(v);
@@ -693,8 +712,8 @@ err_t abi_json_value_of_text(json_t **out, const char *type, const char *text)
     return err;
 }
 
-err_t abi_json_values_of_args(json_t **out, const char *signature, const char *const *args, size_t count,
-                         char *why)
+err_t abi_json_values_of_args(json_t **out, const char *signature, const char *const *args,
+                              size_t count, char *why)
 {
     struct abi_types *p = types_new();
     struct abi_type *t;

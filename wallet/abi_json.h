@@ -41,7 +41,7 @@ MUST_USE err_t abi_json_encode(struct buf *out, const char *types, const json_t 
 
 /// Appends selector and arguments. @return as abi_json_encode
 MUST_USE err_t abi_json_encode_call(struct buf *out, const char *signature, const json_t *values,
-                               char *why);
+                                    char *why);
 
 /// Decodes a whole argument list. `*out` is a new array.
 /// @return ERR_MALFORMED, ERR_LIMIT
@@ -54,4 +54,4 @@ MUST_USE err_t abi_json_value_of_text(json_t **out, const char *type, const char
 
 /// Values of a whole call from the command line. `why` (200 bytes) as in abi_json_encode.
 MUST_USE err_t abi_json_values_of_args(json_t **out, const char *signature, const char *const *args,
-                                  size_t count, char *why);
+                                       size_t count, char *why);

@@ -199,8 +199,8 @@ enum exit_code account_sender(struct ctx *ctx, struct account *out)
     const size_t n = json_array_size(list);
     enum exit_code code;
     if (n == 1)
-        code = find_by_name(
-            ctx, out, json_string_value(json_object_get(json_array_get(list, 0), "name")));
+        code = find_by_name(ctx, out,
+                            json_string_value(json_object_get(json_array_get(list, 0), "name")));
     else if (n == 0)
         code = fail(ctx, EXIT_ACCOUNT, "cairn account new NAME", "the wallet has no account yet");
     else

@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 struct client {
-    CURL *curl;         ///< NULL for a local socket
+    CURL *curl; ///< NULL for a local socket
     struct curl_slist *headers;
     char *url;
-    int socket;         ///< -1 until connected
+    int socket; ///< -1 until connected
     struct buf answer;
     uint64_t next_id;
 };

@@ -41,8 +41,9 @@ static enum exit_code show_words(struct ctx *ctx, const char *words)
     char line[64];
     if (fgets(line, sizeof line, stdin) == NULL || strcspn(line, "\r\n") != len ||
         memcmp(line, want, len) != 0)
-        return fail(ctx, EXIT_DECLINED, "run the command again", "that is not the word; no account "
-                                                                 "was made");
+        return fail(ctx, EXIT_DECLINED, "run the command again",
+                    "that is not the word; no account "
+                    "was made");
     return EXIT_DONE;
 }
 
@@ -62,8 +63,8 @@ static enum exit_code fresh_key(struct ctx *ctx, struct secret_key *key, const s
     if (err_ok(err)) err = words_from_entropy(words, bytes_make(entropy, sizeof entropy));
     if (err_ok(err)) err = words_seed(seed, words, "");
     if (err_ok(err)) err = hd_derive(key, bytes_make(seed, sizeof seed), path);
-    enum exit_code code = err_ok(err) ? show_words(ctx, words)
-                                      : fail_err(ctx, EXIT_INTERNAL, "making the key", err);
+    enum exit_code code =
+        err_ok(err) ? show_words(ctx, words) : fail_err(ctx, EXIT_INTERNAL, "making the key", err);
     secret_wipe(entropy, sizeof entropy);
     secret_wipe(words, sizeof words);
     secret_wipe(seed, sizeof seed);
@@ -118,7 +119,8 @@ static enum exit_code key_from_file(struct ctx *ctx, struct secret_key *key, con
     err_t err = file_read(&text, &len, path, KEY_FILE_MAX);
     if (!err_ok(err)) return fail_err(ctx, EXIT_USAGE, path, err);
     const size_t whole = len;
-    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == ' ')) len--;
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == ' '))
+        len--;
     err = hex_decode_fixed(key->b, sizeof key->b, bytes_make(text, len));
     secret_wipe(text, whole);
     free(text);
@@ -136,7 +138,8 @@ static enum exit_code key_from_keystore(struct ctx *ctx, struct secret_key *key,
     err_t err = file_read(&text, &len, path, KEY_FILE_MAX);
     if (!err_ok(err)) return fail_err(ctx, EXIT_USAGE, path, err);
     char password[PASSWORD_MAX];
-    enum exit_code code = out_password(ctx, password, sizeof password, "Password of that file", false);
+    enum exit_code code =
+        out_password(ctx, password, sizeof password, "Password of that file", false);
     if (code == EXIT_DONE) {
         err = keystore_decrypt(key, bytes_make(text, len), bytes_of_str(password));
         if (err.kind == ERR_MISMATCH)
@@ -256,7 +259,8 @@ enum exit_code cmd_account_balance(struct ctx *ctx, const struct args *a)
         STEP(account_viewer(ctx, &who));
     STEP(profile_check_chain(ctx));
     json_t *v;
-    STEP(client_call(ctx, &v, "eth_getBalance", json_pack("[os]", json_address(&who), BLOCK_LATEST)));
+    STEP(client_call(ctx, &v, "eth_getBalance",
+                     json_pack("[os]", json_address(&who), BLOCK_LATEST)));
     u256_t wei;
     const char *s = json_string_value(v);
     const bool ok = s != NULL && err_ok(u256_parse(&wei, bytes_of_str(s)));

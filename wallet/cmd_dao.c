@@ -40,8 +40,8 @@ static enum exit_code find_proposal(struct ctx *ctx, json_t **out, const char *t
     const size_t n = json_array_size(logs);
     const char *digits = text[0] == '0' && text[1] == 'x' ? text + 2 : text;
     const bool latest = strcmp(text, "latest") == 0;
-    const bool hex = strlen(digits) >= PREFIX_MIN &&
-                     strspn(digits, "0123456789abcdefABCDEF") == strlen(digits);
+    const bool hex =
+        strlen(digits) >= PREFIX_MIN && strspn(digits, "0123456789abcdefABCDEF") == strlen(digits);
     json_t *found = NULL;
     unsigned count = 0;
     for (size_t i = 0; i < n; i++) {
@@ -61,7 +61,8 @@ static enum exit_code find_proposal(struct ctx *ctx, json_t **out, const char *t
     else if (count == 0)
         code = fail(ctx, EXIT_REFUSED, "cairn dao list", "no proposal %s", text);
     else
-        code = fail(ctx, EXIT_USAGE, "write more digits", "%u proposals begin with %s", count, text);
+        code =
+            fail(ctx, EXIT_USAGE, "write more digits", "%u proposals begin with %s", count, text);
     json_decref(logs);
     return code;
 }
@@ -128,7 +129,8 @@ static enum exit_code add_action(struct ctx *ctx, json_t *lists, json_t *action,
         return fail(ctx, EXIT_USAGE, NULL,
                     "action %zu needs \"to\", \"function\" and an array \"args\"", number);
     if (!known_address(&to, to_text)) STEP(account_resolve(ctx, &to, to_text));
-    const char *signature = strchr(function, '(') != NULL ? function : known_function(&to, function);
+    const char *signature =
+        strchr(function, '(') != NULL ? function : known_function(&to, function);
     if (signature == NULL)
         return fail(ctx, EXIT_USAGE, "write a whole signature, f(uint256)",
                     "action %zu: no function `%s` is known at %s", number, function, to_text);
@@ -144,9 +146,9 @@ static enum exit_code add_action(struct ctx *ctx, json_t *lists, json_t *action,
     free(data);
 
     // Would it work if the DAO did it now?
-    json_t *call = json_pack("{sososO}", "from",
-                             json_address(&fed_contract_address[FED_TIMELOCK_CONTROLLER]), "to",
-                             json_address(&to), "data", hex);
+    json_t *call =
+        json_pack("{sososO}", "from", json_address(&fed_contract_address[FED_TIMELOCK_CONTROLLER]),
+                  "to", json_address(&to), "data", hex);
     json_t *answer;
     struct rpc_error error;
     const enum exit_code asked =
@@ -199,10 +201,9 @@ static enum exit_code read_proposal(struct ctx *ctx, json_t *lists, const char *
     size_t i;
     json_t *action;
     if (code == EXIT_DONE) {
-        (void)json_object_set_new(
-            lists, "description",
-            json_sprintf("%s%s%s", title, description != NULL ? "\n\n" : "",
-                         description != NULL ? description : ""));
+        (void)json_object_set_new(lists, "description",
+                                  json_sprintf("%s%s%s", title, description != NULL ? "\n\n" : "",
+                                               description != NULL ? description : ""));
         json_array_foreach(actions, i, action)
         {
             code = add_action(ctx, lists, action, i + 1);
@@ -222,9 +223,9 @@ enum exit_code cmd_dao_propose(struct ctx *ctx, const struct args *a)
         json_decref(lists);
         return code;
     }
-    json_t *values = json_pack("[OOOO]", json_object_get(lists, "targets"),
-                               json_object_get(lists, "values"), json_object_get(lists, "calldatas"),
-                               json_object_get(lists, "description"));
+    json_t *values =
+        json_pack("[OOOO]", json_object_get(lists, "targets"), json_object_get(lists, "values"),
+                  json_object_get(lists, "calldatas"), json_object_get(lists, "description"));
     char what[160];
     (void)snprintf(what, sizeof what, "Propose %zu action(s) to the DAO",
                    json_array_size(json_object_get(lists, "targets")));
@@ -242,7 +243,8 @@ enum exit_code cmd_dao_propose(struct ctx *ctx, const struct args *a)
              json_string_value(json_object_get(p, "voteEnd")));
     result_set(ctx, "result",
                json_pack("{sOsOsO}", "proposal", json_object_get(p, "proposalId"), "voteStart",
-                         json_object_get(p, "voteStart"), "voteEnd", json_object_get(p, "voteEnd")));
+                         json_object_get(p, "voteStart"), "voteEnd",
+                         json_object_get(p, "voteEnd")));
     json_decref(logs);
     sent_deinit(&sent);
     return EXIT_DONE;
@@ -258,7 +260,8 @@ enum exit_code cmd_dao_vote(struct ctx *ctx, const struct args *a)
         if (strcmp(a->pos[1], words[i]) == 0) support = i;
     }
     if (support == ARRAY_LEN(words))
-        return fail(ctx, EXIT_USAGE, NULL, "a vote is for, against or abstain, not `%s`", a->pos[1]);
+        return fail(ctx, EXIT_USAGE, NULL, "a vote is for, against or abstain, not `%s`",
+                    a->pos[1]);
     STEP(profile_check_chain(ctx));
     json_t *p;
     STEP(find_proposal(ctx, &p, a->pos[0]));
@@ -286,20 +289,22 @@ enum exit_code cmd_dao_vote(struct ctx *ctx, const struct args *a)
 }
 
 /// queue and execute take the whole proposal again.
-static enum exit_code resend(struct ctx *ctx, const char *text, const char *function, const char *verb)
+static enum exit_code resend(struct ctx *ctx, const char *text, const char *function,
+                             const char *verb)
 {
     STEP(profile_check_chain(ctx));
     json_t *p;
     STEP(find_proposal(ctx, &p, text));
     const char *description = json_string_value(json_object_get(p, "description"));
-    const hash_t h = keccak256(bytes_make(description, json_string_length(
-                                                           json_object_get(p, "description"))));
+    const hash_t h =
+        keccak256(bytes_make(description, json_string_length(json_object_get(p, "description"))));
     char id[16];
     short_id(id, p);
     char what[96];
     (void)snprintf(what, sizeof what, "%s proposal %s..", verb, id);
-    json_t *values = json_pack("[OOOo]", json_object_get(p, "targets"), json_object_get(p, "values"),
-                               json_object_get(p, "calldatas"), json_hash(&h));
+    json_t *values =
+        json_pack("[OOOo]", json_object_get(p, "targets"), json_object_get(p, "values"),
+                  json_object_get(p, "calldatas"), json_hash(&h));
     struct sent sent;
     enum exit_code code = known_write(ctx, &sent, FED_CAIRN_GOVERNOR, function, values, what);
     uint64_t state = 0;
@@ -332,14 +337,19 @@ enum exit_code cmd_dao_execute(struct ctx *ctx, const struct args *a)
 static const char *next_step(uint64_t state)
 {
     switch ((enum proposal_state)state) {
-    case PROPOSAL_PENDING: return "wait until votes count";
-    case PROPOSAL_ACTIVE: return "vote: cairn dao vote ID for|against|abstain";
-    case PROPOSAL_SUCCEEDED: return "anybody: cairn dao queue ID";
-    case PROPOSAL_QUEUED: return "anybody, once the timelock is over: cairn dao execute ID";
+    case PROPOSAL_PENDING:
+        return "wait until votes count";
+    case PROPOSAL_ACTIVE:
+        return "vote: cairn dao vote ID for|against|abstain";
+    case PROPOSAL_SUCCEEDED:
+        return "anybody: cairn dao queue ID";
+    case PROPOSAL_QUEUED:
+        return "anybody, once the timelock is over: cairn dao execute ID";
     case PROPOSAL_CANCELED:
     case PROPOSAL_DEFEATED:
     case PROPOSAL_EXPIRED:
-    case PROPOSAL_EXECUTED: return "none";
+    case PROPOSAL_EXECUTED:
+        return "none";
     }
     return "unknown";
 }
@@ -492,7 +502,8 @@ enum exit_code cmd_dao_power(struct ctx *ctx, const struct args *a)
     json_t *delegate;
     STEP(known_u256(ctx, &votes, FED_CAIRN_GOVERNOR, "getVotes",
                     json_pack("[oo]", json_address(&who), json_u64(head - 1))));
-    STEP(known_u256(ctx, &tokens, FED_CAIRN_TOKEN, "getVotes", json_pack("[o]", json_address(&who))));
+    STEP(known_u256(ctx, &tokens, FED_CAIRN_TOKEN, "getVotes",
+                    json_pack("[o]", json_address(&who))));
     STEP(known_u64(ctx, &reputation, FED_REPUTATION, "reputation",
                    json_pack("[o]", json_address(&who))));
     STEP(known_value(ctx, &delegate, FED_CAIRN_TOKEN, "delegates",

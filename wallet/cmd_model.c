@@ -203,7 +203,8 @@ static enum exit_code parse_kind(struct ctx *ctx, uint64_t *out, const char *tex
         }
     }
     return fail(ctx, EXIT_USAGE, NULL,
-                "--kind is genesis, fineTune, merge, distilled, quantised or import, not `%s`", text);
+                "--kind is genesis, fineTune, merge, distilled, quantised or import, not `%s`",
+                text);
 }
 
 /// Parents of --parent flags, as an array of ids.
@@ -292,20 +293,19 @@ static enum exit_code version_object(struct ctx *ctx, json_t **out, const hash_t
     json_t *v;
     STEP(known_value(ctx, &v, FED_MODEL_REGISTRY, "getVersion", json_pack("[o]", json_hash(id))));
     json_t *info;
-    const enum exit_code code = known_view(ctx, &info, FED_MODEL_REGISTRY, "versionInfo",
-                                           json_pack("[o]", json_hash(id)));
+    const enum exit_code code =
+        known_view(ctx, &info, FED_MODEL_REGISTRY, "versionInfo", json_pack("[o]", json_hash(id)));
     if (code != EXIT_DONE) {
         json_decref(v);
         return code;
     }
     (void)json_object_set_new(v, "version", json_hash(id));
-    (void)json_object_set_new(
-        v, "status", json_string(model_state_name(json_get_u64(json_array_get(info, 1)))));
+    (void)json_object_set_new(v, "status",
+                              json_string(model_state_name(json_get_u64(json_array_get(info, 1)))));
     (void)json_object_set_new(
         v, "kind", json_string(model_kind_name(json_get_u64(json_object_get(v, "kind")))));
     (void)json_object_set_new(
-        v, "created",
-        json_string(text_time(json_get_u64(json_object_get(v, "createdAt"))).s));
+        v, "created", json_string(text_time(json_get_u64(json_object_get(v, "createdAt"))).s));
     json_decref(info);
     *out = v;
     return EXIT_DONE;
@@ -391,8 +391,12 @@ enum exit_code cmd_model_list(struct ctx *ctx, const struct args *a)
     }
     json_decref(logs);
     static const struct out_column columns[] = {
-        {"number", "NUMBER", true},  {"short", "VERSION", false},      {"kind", "KIND", false},
-        {"status", "STATUS", false}, {"roundId", "ROUND", true},       {"created", "CREATED", false},
+        {"number", "NUMBER", true},
+        {"short", "VERSION", false},
+        {"kind", "KIND", false},
+        {"status", "STATUS", false},
+        {"roundId", "ROUND", true},
+        {"created", "CREATED", false},
         {"fileSha256", "FILE SHA256", false},
     };
     out_table(ctx, rows, columns, ARRAY_LEN(columns), "no versions");
@@ -414,7 +418,8 @@ static enum exit_code lineage_walk(struct ctx *ctx, json_t *nodes, const char *i
     const bool by_round = strcmp(round, "0") != 0;
     out_line(ctx, "%*s%.12s  %s%s%s, %s%s, sha256 %.16s..", (int)(2 * depth), "", id_text,
              member_text(v, "kind"), by_round ? " of round " : "", by_round ? round : "",
-             member_text(v, "status"), json_is_true(json_object_get(v, "revoked")) ? ", REVOKED" : "",
+             member_text(v, "status"),
+             json_is_true(json_object_get(v, "revoked")) ? ", REVOKED" : "",
              member_text(v, "fileSha256") + 2);
     (void)json_array_append(nodes, v);
     enum exit_code code = EXIT_DONE;
@@ -533,10 +538,9 @@ enum exit_code cmd_model_deploy(struct ctx *ctx, const struct args *a)
     char what[200];
     (void)snprintf(what, sizeof what, "Deploy version %s on channel %s", hex_hash(&id).s, channel);
     struct sent sent;
-    const enum exit_code code =
-        known_write(ctx, &sent, FED_MODEL_REGISTRY, "deploy",
-                    json_pack("[Ooo]", json_object_get(v, "family"), json_hash(&name), json_hash(&id)),
-                    what);
+    const enum exit_code code = known_write(
+        ctx, &sent, FED_MODEL_REGISTRY, "deploy",
+        json_pack("[Ooo]", json_object_get(v, "family"), json_hash(&name), json_hash(&id)), what);
     json_decref(v);
     STEP(code);
     sent_deinit(&sent);

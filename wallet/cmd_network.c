@@ -83,7 +83,8 @@ enum exit_code cmd_network_list(struct ctx *ctx, const struct args *a)
         {"chainId", "CHAIN", true},
         {"rpc", "RPC", false},
     };
-    out_table(ctx, rows, columns, ARRAY_LEN(columns), "no networks: cairn network add NAME --rpc URL");
+    out_table(ctx, rows, columns, ARRAY_LEN(columns),
+              "no networks: cairn network add NAME --rpc URL");
     result_set(ctx, "networks", rows);
     return EXIT_DONE;
 }
@@ -116,8 +117,9 @@ enum exit_code cmd_network_status(struct ctx *ctx, const struct args *a)
     STEP(client_try(ctx, &version, &error, "web3_clientVersion", NULL));
     rpc_error_clear(&error);
     json_t *code;
-    STEP(client_call(ctx, &code, "eth_getCode",
-                     json_pack("[os]", json_address(&fed_contract_address[FED_ROUNDS]), BLOCK_LATEST)));
+    STEP(client_call(
+        ctx, &code, "eth_getCode",
+        json_pack("[os]", json_address(&fed_contract_address[FED_ROUNDS]), BLOCK_LATEST)));
     const char *text = json_string_value(code);
     const bool contracts = text != NULL && strlen(text) > 2;
     json_decref(code);
@@ -131,7 +133,8 @@ enum exit_code cmd_network_status(struct ctx *ctx, const struct args *a)
     if (json_is_string(version)) out_field(ctx, "client", "%s", json_string_value(version));
     out_field(ctx, "chain", "%" PRIu64, ctx->chain_id);
     out_field(ctx, "block", "%" PRIu64 ", %s", number, text_time(time_s).s);
-    out_field(ctx, "contracts", "%s", contracts ? "the federation's are there" : "none of the federation's");
+    out_field(ctx, "contracts", "%s",
+              contracts ? "the federation's are there" : "none of the federation's");
     result_set(ctx, "client", version);
     return EXIT_DONE;
 }

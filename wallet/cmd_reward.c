@@ -210,8 +210,8 @@ static enum exit_code pay_in(struct ctx *ctx, const char *text, const char *func
     char what[192];
     (void)snprintf(what, sizeof what, "%s %s CAIRN", verb, text_amount(&amount, 18).s);
     struct sent sent;
-    STEP(known_write(ctx, &sent, FED_REWARDS, function, json_pack("[oo]", first, json_u256(&amount)),
-                     what));
+    STEP(known_write(ctx, &sent, FED_REWARDS, function,
+                     json_pack("[oo]", first, json_u256(&amount)), what));
     result_set(ctx, "result", json_pack("{so}", "amount", json_u256(&amount)));
     sent_deinit(&sent);
     return EXIT_DONE;
@@ -238,8 +238,8 @@ enum exit_code cmd_reward_fund(struct ctx *ctx, const struct args *a)
 }
 
 /// Adds the events of one kind to the history.
-static enum exit_code add_history(struct ctx *ctx, json_t *rows, const char *event, const char *kind,
-                                  unsigned who_topic, const address_t *who)
+static enum exit_code add_history(struct ctx *ctx, json_t *rows, const char *event,
+                                  const char *kind, unsigned who_topic, const address_t *who)
 {
     const struct topic_text t = topic_address(who);
     const char *topics[4] = {NULL};
@@ -285,8 +285,8 @@ enum exit_code cmd_reward_history(struct ctx *ctx, const struct args *a)
         const char *kind;
         unsigned topic;
     } kinds[] = {
-        {"Bonded", "bonded", 1},       {"Unbonding", "unbonding", 1}, {"Withdrawn", "withdrawn", 1},
-        {"Funded", "funded", 2},       {"Slashed", "slashed", 2},     {"Claimed", "claimed", 2},
+        {"Bonded", "bonded", 1}, {"Unbonding", "unbonding", 1}, {"Withdrawn", "withdrawn", 1},
+        {"Funded", "funded", 2}, {"Slashed", "slashed", 2},     {"Claimed", "claimed", 2},
     };
     json_t *rows = json_array();
     result_set(ctx, "items", rows);

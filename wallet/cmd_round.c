@@ -214,7 +214,8 @@ static enum exit_code participant_rows(struct ctx *ctx, json_t **out, const stru
         address_t a;
         json_t *s = NULL;
         if (code != EXIT_DONE) break;
-        if (!json_is_string(text) || !err_ok(text_parse_address(&a, json_string_value(text)))) continue;
+        if (!json_is_string(text) || !err_ok(text_parse_address(&a, json_string_value(text))))
+            continue;
         code = known_view(ctx, &s, FED_ROUNDS, "statusOf", round_and(r->id, &a));
         if (code != EXIT_DONE) break;
         const uint64_t status = json_get_u64(json_array_get(s, 0));
@@ -271,8 +272,9 @@ enum exit_code cmd_round_status(struct ctx *ctx, const struct args *a)
     const char *time_text = json_string_value(json_object_get(until, "time"));
     const uint64_t block = json_get_u64(json_object_get(until, "block"));
     if (block != 0)
-        out_field(ctx, "window", "%s%suntil block %" PRIu64 "%s", time_text != NULL ? time_text : "",
-                  time_text != NULL ? " and " : "", block, passed ? ", over" : "");
+        out_field(ctx, "window", "%s%suntil block %" PRIu64 "%s",
+                  time_text != NULL ? time_text : "", time_text != NULL ? " and " : "", block,
+                  passed ? ", over" : "");
     if (!hash_is_zero(&r.seed)) out_field(ctx, "seed", "%s", hex_hash(&r.seed).s);
     if (r.total_weight != 0) out_field(ctx, "total weight", "%" PRIu64, r.total_weight);
     if (r.state == ROUND_FINALISED || r.state == ROUND_PAID)
@@ -408,7 +410,8 @@ static enum exit_code advise_round(struct ctx *ctx, struct advice *out, const st
     u256_t claimable;
     advise(out, "nothing", "the round has ended");
     switch ((enum round_state)r->state) {
-    case ROUND_OPEN: return advise_open(ctx, out, status, passed, who);
+    case ROUND_OPEN:
+        return advise_open(ctx, out, status, passed, who);
     case ROUND_SEALED:
         advise(out, passed ? "draw" : "wait",
                passed ? "the blocks of the seed exist; anybody may draw it"
@@ -425,7 +428,8 @@ static enum exit_code advise_round(struct ctx *ctx, struct advice *out, const st
     case ROUND_SELECT:
         advise(out, "select", "all is revealed; anybody may run the selection");
         return EXIT_DONE;
-    case ROUND_AGGREGATE: return advise_aggregate(ctx, out, r->id, who);
+    case ROUND_AGGREGATE:
+        return advise_aggregate(ctx, out, r->id, who);
     case ROUND_CHALLENGE:
         advise(out, passed ? "finalise" : "check",
                passed ? "the challenge window is over; anybody may finalise"
@@ -443,7 +447,8 @@ static enum exit_code advise_round(struct ctx *ctx, struct advice *out, const st
     case ROUND_EVALUATE:
     case ROUND_PAID:
     case ROUND_FAILED:
-    case ROUND_CANCELLED: return EXIT_DONE;
+    case ROUND_CANCELLED:
+        return EXIT_DONE;
     }
     return fail(ctx, EXIT_UNREACHABLE, NULL, "round %" PRIu64 " is in a state unknown here", r->id);
 }
@@ -493,7 +498,9 @@ enum exit_code cmd_round_next(struct ctx *ctx, const struct args *a)
         for (uint64_t id = first; id < next; id++) STEP(add_advice(ctx, rows, id, &who, false));
     }
     static const struct out_column columns[] = {
-        {"round", "ROUND", true}, {"action", "ACTION", false}, {"until", "UNTIL", false},
+        {"round", "ROUND", true},
+        {"action", "ACTION", false},
+        {"until", "UNTIL", false},
         {"why", "WHY", false},
     };
     out_table(ctx, rows, columns, ARRAY_LEN(columns), "nothing to do");

@@ -61,8 +61,8 @@ static enum exit_code load_base(struct ctx *ctx, struct round_info *r)
     STEP(known_value(ctx, &v, FED_MODEL_REGISTRY, "getVersion",
                      json_pack("[o]", json_hash(&r->base))));
     const char *sum = json_string_value(json_object_get(v, "fileSha256"));
-    const bool ok = r->scale <= SCALE_MAX && sum != NULL &&
-                    err_ok(text_parse_hash(&r->base_file_sha256, sum));
+    const bool ok =
+        r->scale <= SCALE_MAX && sum != NULL && err_ok(text_parse_hash(&r->base_file_sha256, sum));
     json_decref(v);
     if (!ok) return fail(ctx, EXIT_UNREACHABLE, NULL, "the round's base version makes no sense");
     return EXIT_DONE;
@@ -84,7 +84,8 @@ static enum exit_code open_base(struct ctx *ctx, struct model_file *out, const s
 // ---- commit -----------------------------------------------------------------------------------
 
 /// Sends one of the typed calls of chain/fed/calls.
-static enum exit_code send_call(struct ctx *ctx, struct sent *out, struct buf *call, const char *what)
+static enum exit_code send_call(struct ctx *ctx, struct sent *out, struct buf *call,
+                                const char *what)
 {
     if (!err_ok(buf_status(call))) return fail(ctx, EXIT_INTERNAL, NULL, "the call is too large");
     const struct tx_intent intent = {.to = fed_contract_address[FED_ROUNDS],
@@ -202,7 +203,8 @@ static enum exit_code reveal(struct ctx *ctx, const struct round_info *r, const 
     hash_t digest;
     const bool ok = text != NULL && err_ok(text_parse_hash(&digest, text));
     json_decref(entry);
-    if (!ok) return fail(ctx, EXIT_UNREACHABLE, NULL, "the node's answer about the commit is wrong");
+    if (!ok)
+        return fail(ctx, EXIT_UNREACHABLE, NULL, "the node's answer about the commit is wrong");
     if (status == 0)
         return fail(ctx, EXIT_SIMULATION, NULL, "%s did not commit to round %" PRIu64,
                     text_address(&who).s, r->id);
@@ -231,8 +233,9 @@ static enum exit_code reveal(struct ctx *ctx, const struct round_info *r, const 
     json_t *reason = json_object_get(json_object_get(json_array_get(refused, 0), "args"), "reason");
     if (reason != NULL) {
         out_line(ctx, "revealed, but refused: %s", round_refusal_name(json_get_u64(reason)));
-        result_set(ctx, "result", json_pack("{sbss}", "refused", 1, "reason",
-                                            round_refusal_name(json_get_u64(reason))));
+        result_set(
+            ctx, "result",
+            json_pack("{sbss}", "refused", 1, "reason", round_refusal_name(json_get_u64(reason))));
     } else {
         out_line(ctx, "revealed in round %" PRIu64, r->id);
         result_set(ctx, "result", json_pack("{sb}", "refused", 0));
@@ -301,8 +304,8 @@ enum exit_code cmd_round_select(struct ctx *ctx, const struct args *a)
     free(sketches);
     free(reveals);
     char what[96];
-    (void)snprintf(what, sizeof what, "Run the selection of round %" PRIu64 " over %zu sketches", id,
-                   count);
+    (void)snprintf(what, sizeof what, "Run the selection of round %" PRIu64 " over %zu sketches",
+                   id, count);
     struct sent sent;
     const enum exit_code code = send_call(ctx, &sent, &call, what);
     buf_deinit(&call);
@@ -379,8 +382,8 @@ static enum exit_code add_update(struct ctx *ctx, struct aggregation *g, const s
 }
 
 /// The updates of all accepted participants with their effective weights.
-static enum exit_code sum_updates(struct ctx *ctx, struct aggregation *g, const struct round_info *r,
-                                  const char *dir)
+static enum exit_code sum_updates(struct ctx *ctx, struct aggregation *g,
+                                  const struct round_info *r, const char *dir)
 {
     json_t *who;
     json_t *weights;
@@ -508,8 +511,9 @@ enum exit_code cmd_round_check(struct ctx *ctx, const struct args *a)
     struct aggregation g = {0};
     enum exit_code code = EXIT_DONE;
     if (r.state < ROUND_CHALLENGE || r.state > ROUND_PAID)
-        code = fail(ctx, EXIT_SIMULATION, NULL, "no aggregate is posted: round %" PRIu64 " is in %s",
-                    id, round_state_name(r.state));
+        code =
+            fail(ctx, EXIT_SIMULATION, NULL, "no aggregate is posted: round %" PRIu64 " is in %s",
+                 id, round_state_name(r.state));
     if (code == EXIT_DONE)
         code = compute(ctx, &g, &r, args_flag(a, "base"), args_flag(a, "updates"));
     if (code == EXIT_DONE) {

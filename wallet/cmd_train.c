@@ -43,8 +43,9 @@ static enum exit_code choose_rows(struct ctx *ctx, struct train_set *out,
     const char *party = args_flag(a, "party");
     const char *rows = args_flag(a, "rows");
     if ((party != NULL) == (rows != NULL))
-        return fail(ctx, EXIT_USAGE, NULL, "say which rows: --party A..G, E1..E3 or evaluators, or "
-                                           "--rows FIRST:COUNT");
+        return fail(ctx, EXIT_USAGE, NULL,
+                    "say which rows: --party A..G, E1..E3 or evaluators, or "
+                    "--rows FIRST:COUNT");
     if (party != NULL) {
         if (party[0] >= 'A' && party[0] <= 'G' && party[1] == 0)
             *out = train_hospital(data, (unsigned)(party[0] - 'A'));
@@ -53,7 +54,8 @@ static enum exit_code choose_rows(struct ctx *ctx, struct train_set *out,
         else if (strcmp(party, "evaluators") == 0)
             *out = train_all_evaluators(data);
         else
-            return fail(ctx, EXIT_USAGE, NULL, "no party `%s`: A to G, E1 to E3, evaluators", party);
+            return fail(ctx, EXIT_USAGE, NULL, "no party `%s`: A to G, E1 to E3, evaluators",
+                        party);
         return EXIT_DONE;
     }
     char first_text[24];
@@ -128,8 +130,7 @@ static enum exit_code train(struct ctx *ctx, const struct train_data *data, cons
     struct buf b;
     buf_init(&b, FILE_MAX);
     if (err_ok(err)) err = st_write_update(&b, &base.arena, &shape, u, TRAIN_DIM);
-    enum exit_code code =
-        err_ok(err) ? EXIT_DONE : fail_err(ctx, EXIT_INTERNAL, "training", err);
+    enum exit_code code = err_ok(err) ? EXIT_DONE : fail_err(ctx, EXIT_INTERNAL, "training", err);
     if (code == EXIT_DONE) code = write_out(ctx, &b, out_flag(a));
     buf_deinit(&b);
     model_file_close(&base);
@@ -163,7 +164,8 @@ enum exit_code cmd_train_evaluate(struct ctx *ctx, const struct args *a)
     if (code == EXIT_DONE) {
         const struct train_metrics t = train_evaluate(m.w, rows);
         model_file_close(&m);
-        out_line(ctx, "%" PRIu32 " of %" PRIu32 " correct, %" PRIu32 " of %" PRIu32 " cancers found",
+        out_line(ctx,
+                 "%" PRIu32 " of %" PRIu32 " correct, %" PRIu32 " of %" PRIu32 " cancers found",
                  t.correct, t.n, t.malignant_found, t.malignant);
         result_set(ctx, "n", json_integer(t.n));
         result_set(ctx, "correct", json_integer(t.correct));

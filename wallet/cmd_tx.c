@@ -18,7 +18,8 @@
 static enum exit_code parse_amount(struct ctx *ctx, u256_t *out, const char *text)
 {
     const err_t err = text_parse_amount(out, text);
-    if (!err_ok(err)) return fail(ctx, EXIT_USAGE, "cairn help units", "%s: %s", text, err_text(err));
+    if (!err_ok(err))
+        return fail(ctx, EXIT_USAGE, "cairn help units", "%s: %s", text, err_text(err));
     return EXIT_DONE;
 }
 
@@ -33,7 +34,8 @@ enum exit_code cmd_tx_send(struct ctx *ctx, const struct args *a)
         json_t *v = json_string(hex);
         data = json_data(&intent.data.len, v);
         json_decref(v);
-        if (data == NULL) return fail(ctx, EXIT_USAGE, NULL, "--data: 0x and an even number of digits");
+        if (data == NULL)
+            return fail(ctx, EXIT_USAGE, NULL, "--data: 0x and an even number of digits");
         intent.data.data = data;
     }
     char what[192];
@@ -207,7 +209,8 @@ enum exit_code cmd_tx_show(struct ctx *ctx, const struct args *a)
     }
     result_set(ctx, "transaction", tx);
     json_t *receipt;
-    STEP(client_call(ctx, &receipt, "eth_getTransactionReceipt", json_pack("[o]", json_hash(&hash))));
+    STEP(client_call(ctx, &receipt, "eth_getTransactionReceipt",
+                     json_pack("[o]", json_hash(&hash))));
     result_set(ctx, "receipt", receipt);
 
     const char *from = json_string_value(json_object_get(tx, "from"));

@@ -151,9 +151,9 @@ static void explain(struct revert_reason *out, const struct rpc_error *e)
 static enum exit_code fail_revert(struct ctx *ctx, enum exit_code code, const char *lead,
                                   const struct revert_reason *r)
 {
-    const enum exit_code got = fail(ctx, code, r->hint[0] != 0 ? r->hint : NULL, "%s: %s%s%s%s",
-                                    lead, r->text, r->name[0] != 0 ? " (" : "", r->name,
-                                    r->name[0] != 0 ? ")" : "");
+    const enum exit_code got =
+        fail(ctx, code, r->hint[0] != 0 ? r->hint : NULL, "%s: %s%s%s%s", lead, r->text,
+             r->name[0] != 0 ? " (" : "", r->name, r->name[0] != 0 ? ")" : "");
     json_decref(ctx->data);
     ctx->data = json_object();
     (void)json_object_set_new(ctx->data, "error",
@@ -216,8 +216,9 @@ static enum exit_code view(struct ctx *ctx, json_t **out, const address_t *to,
         code = fail(ctx, EXIT_UNREACHABLE, NULL, "the answer to eth_call is no data");
     } else if (len == 0 && returns[0] != 0) {
         if (!may_refuse)
-            code = fail(ctx, EXIT_REFUSED, "is this the network that you mean? cairn network status",
-                        "there is no such contract at %s on this chain", text_address(to).s);
+            code =
+                fail(ctx, EXIT_REFUSED, "is this the network that you mean? cairn network status",
+                     "there is no such contract at %s on this chain", text_address(to).s);
     } else if (returns[0] == 0) {
         *out = json_array();
     } else if (!err_ok(abi_json_decode(out, returns, bytes_make(returned, len)))) {
@@ -404,7 +405,8 @@ enum exit_code contract_logs(struct ctx *ctx, json_t **out, const address_t *fro
         (void)json_object_set_new(filter, "topics", list);
 
         json_t *logs;
-        const enum exit_code code = client_call(ctx, &logs, "eth_getLogs", json_pack("[o]", filter));
+        const enum exit_code code =
+            client_call(ctx, &logs, "eth_getLogs", json_pack("[o]", filter));
         if (code != EXIT_DONE) {
             json_decref(*out);
             return code;
@@ -430,7 +432,8 @@ json_t *contract_receipt_logs(const struct sent *s, const address_t *from, const
     {
         address_t a;
         const char *text = json_string_value(json_object_get(log, "address"));
-        if (text == NULL || !err_ok(text_parse_address(&a, text)) || !address_eq(&a, from)) continue;
+        if (text == NULL || !err_ok(text_parse_address(&a, text)) || !address_eq(&a, from))
+            continue;
         json_t *row = log_row(declaration, log);
         if (row != NULL) (void)json_array_append_new(out, row);
     }
@@ -467,7 +470,7 @@ static enum exit_code simulate(struct ctx *ctx, struct tx_terms *terms, const ad
         STEP(client_try(ctx, &answer, &error, methods[i], params));
         if (error.is) {
             enum exit_code code;
-            if (is_revert(&error) || strstr(error.message, "insufficient") != NULL) {
+            if (is_revert(&error) || strcasestr(error.message, "insufficient funds") != NULL) {
                 struct revert_reason r;
                 explain(&r, &error);
                 code = fail_revert(ctx, EXIT_SIMULATION, "this would fail", &r);
@@ -502,7 +505,8 @@ static enum exit_code ask_u256(struct ctx *ctx, u256_t *out, const char *method,
         return code;
     }
     const char *s = json_string_value(v);
-    const bool ok = s != NULL && s[0] == '0' && s[1] == 'x' && err_ok(u256_parse(out, bytes_of_str(s)));
+    const bool ok =
+        s != NULL && s[0] == '0' && s[1] == 'x' && err_ok(u256_parse(out, bytes_of_str(s)));
     json_decref(v);
     if (!ok) return fail(ctx, EXIT_UNREACHABLE, NULL, "the answer to %s is no quantity", method);
     return EXIT_DONE;
@@ -781,7 +785,8 @@ static enum exit_code send_from(struct ctx *ctx, struct sent *out, const struct 
     result_set(ctx, "gasUsed", json_u64(out->gas_used));
     if (status != 1) return explain_included(ctx, out, &from->address, intent);
     const uint64_t took = now_ms() - start;
-    out_line(ctx, "included in block %" PRIu64 " (%" PRIu64 ".%" PRIu64 " s), status ok, gas %" PRIu64,
+    out_line(ctx,
+             "included in block %" PRIu64 " (%" PRIu64 ".%" PRIu64 " s), status ok, gas %" PRIu64,
              out->block, took / 1000, took % 1000 / 100, out->gas_used);
     return EXIT_DONE;
 }

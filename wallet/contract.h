@@ -64,8 +64,7 @@ enum exit_code contract_write(struct ctx *ctx, struct sent *out, const address_t
                               const char *signature, json_t *args, const char *what);
 
 /// The decoded logs of this event in a receipt, as contract_logs gives them.
-json_t *contract_receipt_logs(const struct sent *s, const address_t *from,
-                              const char *declaration);
+json_t *contract_receipt_logs(const struct sent *s, const address_t *from, const char *declaration);
 
 /// Encodes a call or says why not (EXIT_USAGE). The caller frees `*data`.
 enum exit_code contract_encode(struct ctx *ctx, uint8_t **data, size_t *len, const char *signature,

@@ -6,18 +6,30 @@
 const char *exit_kind(enum exit_code code)
 {
     switch (code) {
-    case EXIT_DONE: return "none";
-    case EXIT_USAGE: return "usage";
-    case EXIT_STORE: return "store";
-    case EXIT_UNREACHABLE: return "unreachable";
-    case EXIT_REFUSED: return "refused";
-    case EXIT_REVERTED: return "reverted";
-    case EXIT_SIMULATION: return "wouldRevert";
-    case EXIT_PENDING: return "pending";
-    case EXIT_ACCOUNT: return "account";
-    case EXIT_UNVERIFIED: return "unverified";
-    case EXIT_DECLINED: return "declined";
-    case EXIT_INTERNAL: return "internal";
+    case EXIT_DONE:
+        return "none";
+    case EXIT_USAGE:
+        return "usage";
+    case EXIT_STORE:
+        return "store";
+    case EXIT_UNREACHABLE:
+        return "unreachable";
+    case EXIT_REFUSED:
+        return "refused";
+    case EXIT_REVERTED:
+        return "reverted";
+    case EXIT_SIMULATION:
+        return "wouldRevert";
+    case EXIT_PENDING:
+        return "pending";
+    case EXIT_ACCOUNT:
+        return "account";
+    case EXIT_UNVERIFIED:
+        return "unverified";
+    case EXIT_DECLINED:
+        return "declined";
+    case EXIT_INTERNAL:
+        return "internal";
     }
     return "internal";
 }

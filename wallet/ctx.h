@@ -14,18 +14,18 @@
 
 /// Exit codes of `cairn`; their numbers are an interface.
 enum exit_code {
-    EXIT_DONE = 0,        ///< done (with --no-wait: sent)
-    EXIT_USAGE = 2,       ///< usage or configuration
-    EXIT_STORE = 3,       ///< wallet store in use or not writable
+    EXIT_DONE = 0,         ///< done (with --no-wait: sent)
+    EXIT_USAGE = 2,        ///< usage or configuration
+    EXIT_STORE = 3,        ///< wallet store in use or not writable
     EXIT_UNREACHABLE = 10, ///< node not reachable or answers rubbish
-    EXIT_REFUSED = 11,    ///< node refused (RPC error)
-    EXIT_REVERTED = 12,   ///< transaction included, but reverted
-    EXIT_SIMULATION = 13, ///< simulation says it would fail; nothing was sent
-    EXIT_PENDING = 14,    ///< sent, not included in time
-    EXIT_ACCOUNT = 15,    ///< wrong password or no such account
-    EXIT_UNVERIFIED = 16, ///< verification failed: model, proof, signature
-    EXIT_DECLINED = 17,   ///< the person said no, or nobody could be asked
-    EXIT_INTERNAL = 70,   ///< internal
+    EXIT_REFUSED = 11,     ///< node refused (RPC error)
+    EXIT_REVERTED = 12,    ///< transaction included, but reverted
+    EXIT_SIMULATION = 13,  ///< simulation says it would fail; nothing was sent
+    EXIT_PENDING = 14,     ///< sent, not included in time
+    EXIT_ACCOUNT = 15,     ///< wrong password or no such account
+    EXIT_UNVERIFIED = 16,  ///< verification failed: model, proof, signature
+    EXIT_DECLINED = 17,    ///< the person said no, or nobody could be asked
+    EXIT_INTERNAL = 70,    ///< internal
 };
 
 /// The word of an exit code in `{"error":{"kind":..}}`; "internal" for others.

@@ -101,8 +101,7 @@ json_t *known_logs(const json_t *logs)
         hash_t topic;
         enum fed_contract c;
         const char *at = json_string_value(json_object_get(log, "address"));
-        const char *first =
-            json_string_value(json_array_get(json_object_get(log, "topics"), 0));
+        const char *first = json_string_value(json_array_get(json_object_get(log, "topics"), 0));
         if (at == NULL || first == NULL || !err_ok(text_parse_address(&a, at)) ||
             !err_ok(text_parse_hash(&topic, first)) || !contract_at(&c, &a))
             continue;
@@ -127,11 +126,10 @@ static void print_args(struct ctx *ctx, const char *lead, const char *name, json
     json_t *v;
     json_object_foreach(args, key, v)
     {
-        char *text = json_is_string(v) ? strdup(json_string_value(v))
-                                       : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY |
-                                                           JSON_ENSURE_ASCII);
-        if (text != NULL)
-            buf_printf(&b, " %s=%.80s%s", key, text, strlen(text) > 80 ? ".." : "");
+        char *text = json_is_string(v)
+                         ? strdup(json_string_value(v))
+                         : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+        if (text != NULL) buf_printf(&b, " %s=%.80s%s", key, text, strlen(text) > 80 ? ".." : "");
         free(text);
     }
     buf_put_u8(&b, 0);
@@ -142,8 +140,7 @@ static void print_args(struct ctx *ctx, const char *lead, const char *name, json
 void known_print_call(struct ctx *ctx, const json_t *call)
 {
     char name[128];
-    (void)snprintf(name, sizeof name, "%s.%s",
-                   json_string_value(json_object_get(call, "contract")),
+    (void)snprintf(name, sizeof name, "%s.%s", json_string_value(json_object_get(call, "contract")),
                    json_string_value(json_object_get(call, "function")));
     print_args(ctx, "call", name, json_object_get(call, "args"));
 }
@@ -222,8 +219,8 @@ enum exit_code known_write(struct ctx *ctx, struct sent *out, enum fed_contract 
                           decl_of(fed_function(c, function), function), args, what);
 }
 
-enum exit_code known_find_logs(struct ctx *ctx, json_t **out, enum fed_contract c, const char *event,
-                               const char *const topics[4])
+enum exit_code known_find_logs(struct ctx *ctx, json_t **out, enum fed_contract c,
+                               const char *event, const char *const topics[4])
 {
     return contract_logs(ctx, out, &fed_contract_address[c],
                          decl_of(fed_event_named(c, event), event), topics);

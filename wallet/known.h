@@ -43,8 +43,8 @@ enum exit_code known_u256(struct ctx *ctx, u256_t *out, enum fed_contract c, con
                           json_t *args);
 enum exit_code known_write(struct ctx *ctx, struct sent *out, enum fed_contract c,
                            const char *function, json_t *args, const char *what);
-enum exit_code known_find_logs(struct ctx *ctx, json_t **out, enum fed_contract c, const char *event,
-                               const char *const topics[4]);
+enum exit_code known_find_logs(struct ctx *ctx, json_t **out, enum fed_contract c,
+                               const char *event, const char *const topics[4]);
 json_t *known_receipt_logs(const struct sent *s, enum fed_contract c, const char *event);
 
 /// A topic of a number or an address, for filters.

@@ -97,8 +97,7 @@ static enum exit_code match_prefix(struct ctx *ctx, hash_t *out, const json_t *r
     json_t *row;
     json_array_foreach(rows, i, row)
     {
-        const char *id =
-            json_string_value(json_object_get(json_object_get(row, "args"), member));
+        const char *id = json_string_value(json_object_get(json_object_get(row, "args"), member));
         if (id == NULL || strncasecmp(id + 2, digits, strlen(digits)) != 0) continue;
         if (err_ok(text_parse_hash(out, id))) found++;
     }
@@ -133,9 +132,9 @@ enum exit_code model_find_family(struct ctx *ctx, hash_t *out, const char *text)
     }
     if (code == EXIT_DONE && !found) {
         const char *digits = prefix_digits(text);
-        code = digits != NULL ? match_prefix(ctx, out, rows, "family", digits, "family")
-                              : fail(ctx, EXIT_REFUSED, "cairn model list", "no family named %s",
-                                     text);
+        code = digits != NULL
+                   ? match_prefix(ctx, out, rows, "family", digits, "family")
+                   : fail(ctx, EXIT_REFUSED, "cairn model list", "no family named %s", text);
     }
     json_decref(rows);
     return code;
@@ -161,7 +160,8 @@ static enum exit_code find_by_file(struct ctx *ctx, hash_t *out, const char *pat
         const json_t *args = json_object_get(row, "args");
         const char *have = json_string_value(json_object_get(args, "fileSha256"));
         if (have != NULL && strcmp(have, want.s) == 0)
-            found = err_ok(text_parse_hash(out, json_string_value(json_object_get(args, "version"))));
+            found =
+                err_ok(text_parse_hash(out, json_string_value(json_object_get(args, "version"))));
     }
     json_decref(rows);
     if (!found)
@@ -177,7 +177,8 @@ enum exit_code model_find_version(struct ctx *ctx, hash_t *out, const char *text
     const char *digits = prefix_digits(text);
     if (digits == NULL)
         return fail(ctx, EXIT_USAGE, NULL,
-                    "%s is neither a file nor the identifier of a version (6 or more digits)", text);
+                    "%s is neither a file nor the identifier of a version (6 or more digits)",
+                    text);
     json_t *rows;
     STEP(model_versions(ctx, &rows, NULL));
     const enum exit_code code = match_prefix(ctx, out, rows, "version", digits, "version");

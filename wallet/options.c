@@ -70,34 +70,31 @@ static const struct {
      "`cairn round next` says which of these your account should do now.\n"
      "The salt of a commit is kept in a 0600 file under the wallet's folder until it is\n"
      "revealed. Losing it costs part of the bond: back it up with the keystore.\n"},
-    {"keys",
-     "Keys are Ethereum's: secp256k1, one keystore file (version 3, scrypt) per account,\n"
-     "mode 0600. Words are BIP-39, paths BIP-44 (m/44'/60'/0'/0/i). No secret is ever\n"
-     "taken from the command line or the environment: passwords come from the terminal\n"
-     "without echo, --password-file or --password-fd; words and keys from a file, the\n"
-     "terminal, or a pipe.\n"},
-    {"votes",
-     "A proposal is pending, then active while votes count, then succeeded or defeated.\n"
-     "A succeeded one does nothing until somebody queues it and, after the timelock,\n"
-     "executes it; anyone may do both. A vote weighs min(tokens, cap) * (1/2 +\n"
-     "reputation/2), both as they were when the proposal became active.\n"},
+    {"keys", "Keys are Ethereum's: secp256k1, one keystore file (version 3, scrypt) per account,\n"
+             "mode 0600. Words are BIP-39, paths BIP-44 (m/44'/60'/0'/0/i). No secret is ever\n"
+             "taken from the command line or the environment: passwords come from the terminal\n"
+             "without echo, --password-file or --password-fd; words and keys from a file, the\n"
+             "terminal, or a pipe.\n"},
+    {"votes", "A proposal is pending, then active while votes count, then succeeded or defeated.\n"
+              "A succeeded one does nothing until somebody queues it and, after the timelock,\n"
+              "executes it; anyone may do both. A vote weighs min(tokens, cap) * (1/2 +\n"
+              "reputation/2), both as they were when the proposal became active.\n"},
     {"units",
      "Amounts: 12, 0.5 or \"0.5 CAIRN\" count in 10^18 base units, as ether does; 3gwei and\n"
      "500wei say their unit; 0x.. is base units. With --json every amount is a decimal\n"
      "string of base units. Weights, scores and model parameters are plain integers.\n"},
-    {"exit-codes",
-     "  0  done (with --no-wait: sent)\n"
-     "  2  usage or configuration\n"
-     "  3  wallet store in use or not writable\n"
-     " 10  node not reachable or answers rubbish\n"
-     " 11  node refused (RPC error)\n"
-     " 12  transaction included, but reverted\n"
-     " 13  simulation says it would fail; nothing was sent\n"
-     " 14  sent, not included within --timeout\n"
-     " 15  wrong password or no such account\n"
-     " 16  verification failed: model, proof, signature\n"
-     " 17  the person said no, or input is not a terminal and --yes is missing\n"
-     " 70  internal\n"},
+    {"exit-codes", "  0  done (with --no-wait: sent)\n"
+                   "  2  usage or configuration\n"
+                   "  3  wallet store in use or not writable\n"
+                   " 10  node not reachable or answers rubbish\n"
+                   " 11  node refused (RPC error)\n"
+                   " 12  transaction included, but reverted\n"
+                   " 13  simulation says it would fail; nothing was sent\n"
+                   " 14  sent, not included within --timeout\n"
+                   " 15  wrong password or no such account\n"
+                   " 16  verification failed: model, proof, signature\n"
+                   " 17  the person said no, or input is not a terminal and --yes is missing\n"
+                   " 70  internal\n"},
 };
 
 bool options_topic(struct ctx *ctx, const char *topic)
@@ -229,8 +226,9 @@ static enum exit_code set_global(struct ctx *ctx, const char *name, const char *
         const char *name;
         bool *flag;
     } flags[] = {
-        {"json", &s->json},       {"yes", &s->yes},       {"quiet", &s->quiet},
-        {"verbose", &s->verbose}, {"legacy", &s->legacy}, {"no-wait", &s->no_wait},
+        {"json", &s->json},       {"yes", &s->yes},
+        {"quiet", &s->quiet},     {"verbose", &s->verbose},
+        {"legacy", &s->legacy},   {"no-wait", &s->no_wait},
         {"dry-run", &s->dry_run}, {"no-simulate", &s->no_simulate},
     };
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
@@ -278,8 +276,9 @@ static size_t fill_long(struct option *out, const struct option_def *defs, int b
 {
     size_t n = 0;
     for (; defs != NULL && defs[n].name != NULL; n++) {
-        out[n] = (struct option){defs[n].name, defs[n].arg != NULL ? required_argument : no_argument,
-                                 NULL, base + (int)n};
+        out[n] =
+            (struct option){defs[n].name, defs[n].arg != NULL ? required_argument : no_argument,
+                            NULL, base + (int)n};
     }
     out[n] = (struct option){0};
     return n;
@@ -326,8 +325,8 @@ enum exit_code options_parse(struct ctx *ctx, const struct command **out_command
     for (;;) {
         const int got = getopt_long(argc, argv, "+h", longs, NULL);
         if (got == -1) break;
-        if (got == 'h' || (got >= GLOBAL_BASE &&
-                           strcmp(GLOBAL_OPTIONS[got - GLOBAL_BASE].name, "help") == 0)) {
+        if (got == 'h' ||
+            (got >= GLOBAL_BASE && strcmp(GLOBAL_OPTIONS[got - GLOBAL_BASE].name, "help") == 0)) {
             help = true;
             continue;
         }
@@ -347,8 +346,8 @@ enum exit_code options_parse(struct ctx *ctx, const struct command **out_command
     const char *verb = at + 1 < argc ? argv[at + 1] : NULL;
     const struct command *c = find_command(noun, verb);
     if (c == NULL) {
-        const bool asks = help || (verb != NULL && (strcmp(verb, "--help") == 0 ||
-                                                    strcmp(verb, "-h") == 0));
+        const bool asks =
+            help || (verb != NULL && (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0));
         if (is_noun(noun) && (asks || verb == NULL)) {
             options_help(ctx, noun, NULL);
             if (asks) return EXIT_DONE;

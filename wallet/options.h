@@ -44,7 +44,7 @@ struct command {
     const char *args; ///< for the usage line
     size_t min_args;
     size_t max_args;
-    const char *about; ///< one sentence
+    const char *about;                ///< one sentence
     const struct option_def *options; ///< may be NULL
     const char *examples[3];          ///< working ones, NULL where fewer
     const char *see;                  ///< "see also", may be NULL

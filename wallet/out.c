@@ -238,8 +238,7 @@ static enum exit_code password_from_file(struct ctx *ctx, char *out, size_t cap)
 {
     const char *path = ctx->set.password_file;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(ctx, EXIT_USAGE, NULL, "password file %s: %s", path, strerror(errno));
+    if (fd < 0) return fail(ctx, EXIT_USAGE, NULL, "password file %s: %s", path, strerror(errno));
     const bool read = read_line_fd(fd, out, cap);
     (void)close(fd);
     if (!read) return fail(ctx, EXIT_USAGE, NULL, "password file %s is empty or too long", path);

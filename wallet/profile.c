@@ -40,8 +40,10 @@ err_t file_read(char **out, size_t *len, const char *path, size_t max)
         while (err_ok(err) && have < size) {
             const ssize_t n = read(fd, data + have, size - have);
             if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) err = FAIL(IO, "cannot read the whole file");
-            else have += (size_t)n;
+            if (n <= 0)
+                err = FAIL(IO, "cannot read the whole file");
+            else
+                have += (size_t)n;
         }
     }
     (void)close(fd);
@@ -86,8 +88,8 @@ enum exit_code profile_make_dir(struct ctx *ctx, const char *path)
         const char end = *p;
         *p = 0;
         if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-            code = fail(ctx, EXIT_STORE, NULL, "cannot make the folder %s: %s", copy,
-                        strerror(errno));
+            code =
+                fail(ctx, EXIT_STORE, NULL, "cannot make the folder %s: %s", copy, strerror(errno));
         *p = end;
         if (end == 0) break;
     }
@@ -167,9 +169,8 @@ enum exit_code profile_open(struct ctx *ctx)
     if (s->network == NULL)
         s->network = json_string_value(json_object_get(ctx->networks, "current"));
     const json_t *profile =
-        s->network != NULL
-            ? json_object_get(json_object_get(ctx->networks, "networks"), s->network)
-            : NULL;
+        s->network != NULL ? json_object_get(json_object_get(ctx->networks, "networks"), s->network)
+                           : NULL;
     if (s->network != NULL && profile == NULL)
         return fail(ctx, EXIT_USAGE, "cairn network list", "no network named %s", s->network);
 
@@ -251,8 +252,7 @@ enum exit_code profile_check_chain(struct ctx *ctx)
     const char *pinned = json_string_value(json_object_get(entry, "chainId"));
     if (pinned != NULL && strcmp(pinned, text) != 0) {
         char hint[256];
-        (void)snprintf(hint, sizeof hint,
-                       "if the network was made anew: cairn network forget %s",
+        (void)snprintf(hint, sizeof hint, "if the network was made anew: cairn network forget %s",
                        name != NULL ? name : ctx->set.rpc);
         return fail(ctx, EXIT_USAGE, hint,
                     "%s is chain %s now, and was chain %s before: nothing was sent", ctx->set.rpc,

@@ -104,10 +104,14 @@ static const struct {
     uint64_t code;
     const char *text;
 } panics[] = {
-    {0x01, "an assertion failed"},          {0x11, "arithmetic overflow"},
-    {0x12, "division by zero"},             {0x21, "a value that is no enumerator"},
-    {0x22, "a badly encoded storage array"}, {0x31, "pop from an empty array"},
-    {0x32, "an index beyond the array's end"}, {0x41, "out of memory"},
+    {0x01, "an assertion failed"},
+    {0x11, "arithmetic overflow"},
+    {0x12, "division by zero"},
+    {0x21, "a value that is no enumerator"},
+    {0x22, "a badly encoded storage array"},
+    {0x31, "pop from an empty array"},
+    {0x32, "an index beyond the array's end"},
+    {0x41, "out of memory"},
     {0x51, "a call of an uninitialised function"},
 };
 
@@ -178,8 +182,7 @@ static void decode_panic(struct revert_reason *out, bytes_t data)
             .kind;
     for (size_t i = 0; i < ARRAY_LEN(panics); i++) {
         if (panics[i].code == code) {
-            (void)snprintf(out->text, sizeof out->text, "the contract stopped: %s",
-                           panics[i].text);
+            (void)snprintf(out->text, sizeof out->text, "the contract stopped: %s", panics[i].text);
             out->args = args;
             return;
         }

@@ -46,7 +46,8 @@ const char *round_failure_name(uint64_t failure)
 enum exit_code round_parse(struct ctx *ctx, uint64_t *out, const char *text)
 {
     const err_t err = text_parse_u64(out, text, UINT64_MAX - 1);
-    if (!err_ok(err)) return fail(ctx, EXIT_USAGE, "cairn round list", "no number of a round: %s", text);
+    if (!err_ok(err))
+        return fail(ctx, EXIT_USAGE, "cairn round list", "no number of a round: %s", text);
     return EXIT_DONE;
 }
 
@@ -75,8 +76,8 @@ enum exit_code round_load(struct ctx *ctx, struct round_info *out, uint64_t id)
     if (!get_hash(&out->family, v, "family") || !get_hash(&out->base, v, "baseVersion") ||
         !get_hash(&out->seed, v, "seed1")) {
         round_deinit(out);
-        return fail(ctx, EXIT_UNREACHABLE, NULL, "the answer about round %" PRIu64 " makes no sense",
-                    id);
+        return fail(ctx, EXIT_UNREACHABLE, NULL,
+                    "the answer about round %" PRIu64 " makes no sense", id);
     }
     return EXIT_DONE;
 }
@@ -99,7 +100,8 @@ enum exit_code round_read_reveal(struct ctx *ctx, struct round_reveal *out, uint
     json_decref(logs);
     const struct address_text who = text_address(participant);
     if (hash == NULL)
-        return fail(ctx, EXIT_REFUSED, NULL, "%s has not revealed in round %" PRIu64, who.s, round_id);
+        return fail(ctx, EXIT_REFUSED, NULL, "%s has not revealed in round %" PRIu64, who.s,
+                    round_id);
 
     json_t *tx;
     const enum exit_code asked =
@@ -127,8 +129,9 @@ enum exit_code round_read_reveal(struct ctx *ctx, struct round_reveal *out, uint
     const hash_t have = keccak256(bytes_make(packed, sizeof packed));
     hash_t sketch_hash;
     hash_t root;
-    const bool ok = get_hash(&sketch_hash, entry, "sketchHash") && get_hash(&root, entry, "updRoot") &&
-                    hash_eq(&have, &sketch_hash) && hash_eq(&root, &out->reveal.upd_root);
+    const bool ok = get_hash(&sketch_hash, entry, "sketchHash") &&
+                    get_hash(&root, entry, "updRoot") && hash_eq(&have, &sketch_hash) &&
+                    hash_eq(&root, &out->reveal.upd_root);
     json_decref(entry);
     if (!ok)
         return fail(ctx, EXIT_UNVERIFIED, NULL,

@@ -13,8 +13,7 @@ static err_t build_fees(struct tx *out, const struct tx_terms *t)
 {
     if (t->legacy) {
         out->type = TX_LEGACY;
-        if (t->has_priority_fee)
-            return FAIL(INVALID, "a legacy transaction has no priority fee");
+        if (t->has_priority_fee) return FAIL(INVALID, "a legacy transaction has no priority fee");
         out->max_fee_per_gas = t->has_max_fee ? t->max_fee_wei : t->gas_price_wei;
         out->max_priority_fee_per_gas = out->max_fee_per_gas;
         return OK;

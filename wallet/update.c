@@ -189,8 +189,8 @@ err_t salt_record_read(struct salt_record *out, bytes_t json)
     }
     json_decref(o);
     if (!ok) return FAIL(MALFORMED, "the file is no record of a commit");
-    const hash_t digest = fed_commit_digest(r.chain_id, &r.rounds, r.round_id, &r.participant,
-                                            &r.reveal);
+    const hash_t digest =
+        fed_commit_digest(r.chain_id, &r.rounds, r.round_id, &r.participant, &r.reveal);
     if (!hash_eq(&digest, &r.digest)) return FAIL(CORRUPT, "the record does not give its digest");
     *out = r;
     return OK;
@@ -246,9 +246,9 @@ enum exit_code salt_load(struct ctx *ctx, struct salt_record *out, struct update
                         out->round_id != round_id || !hash_eq(&out->digest, digest)))
         err = FAIL(MISMATCH, "the record is of another commit");
     if (!err_ok(err)) {
-        const enum exit_code code =
-            fail(ctx, EXIT_STORE, "was the commit made with another wallet? restore its folder `salts`",
-                 "the salt of this commit (%s): %s", path, err_text(err));
+        const enum exit_code code = fail(
+            ctx, EXIT_STORE, "was the commit made with another wallet? restore its folder `salts`",
+            "the salt of this commit (%s): %s", path, err_text(err));
         free(path);
         return code;
     }
