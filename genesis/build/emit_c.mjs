@@ -28,6 +28,8 @@ function itemsOf(artifacts, keccak256) {
       if (e.type === 'function' && e.outputs.length !== 0) decl += ` returns (${e.outputs.map(declOf).join(', ')})`;
       const hash = keccak256(signature);
       // An error means the same wherever it is raised; an event or a function belongs to its contract.
+      if (e.type === 'function' && [...items].some((i) => i.contractName === contractName && i.kind === 'FUNCTION' &&
+        i.hash.slice(0, 8) === hash.slice(0, 8))) throw new Error(`${contractName}: selector of ${signature} is taken`);
       const key = e.type === 'error' ? `error ${signature}` : `${contractName} ${e.type} ${signature}`;
       if (seen.has(key)) continue;
       const kind = { function: 'FUNCTION', event: 'EVENT', error: 'ERROR' }[e.type];

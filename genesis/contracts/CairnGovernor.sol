@@ -69,7 +69,6 @@ contract CairnGovernor is
         GovernorPreventLateQuorum(lateQuorumExtension)
         GovernorTimelockControl(timelock_)
     {
-        if (votingDelay_ == 0) revert BadParameter("votingDelay");
         if (capPpm_ == 0 || capPpm_ > PPM) revert BadParameter("capPpm");
         reputation = reputation_;
         members = members_;
@@ -140,6 +139,12 @@ contract CairnGovernor is
         ProposalState s = state(id);
         return s == ProposalState.Pending || s == ProposalState.Active || s == ProposalState.Succeeded
             || s == ProposalState.Queued;
+    }
+
+    /// A snapshot lies before its votes, or tokens could be borrowed for one block.
+    function _setVotingDelay(uint48 delay) internal override {
+        if (delay == 0) revert BadParameter("votingDelay");
+        super._setVotingDelay(delay);
     }
 
     // What follows only says which of two inherited functions is meant.

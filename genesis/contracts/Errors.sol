@@ -6,6 +6,10 @@ pragma solidity 0.8.28;
 
 /// The account is not on the list of members.
 error NotMember(address who);
+/// The account has not committed to this round.
+error NotCommitted(address who);
+/// The transaction has too little gas for a step whose outcome must not depend on it.
+error GasTooLow(uint256 have, uint256 need);
 /// The caller is none of those who may do this.
 error NotAllowed(address caller);
 /// The round (or version) `roundId` is in state `have`; the call needs `want`.

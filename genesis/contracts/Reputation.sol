@@ -74,14 +74,15 @@ contract Reputation is IReputation {
         if (!directory.isListed(ROUNDS, msg.sender)) revert NotAllowed(msg.sender);
         uint32 before = reputation(who);
         uint32 next;
-        if (reason == REASON_ACCEPTED) {
+        if (before == 0) {
+            next = 0; // fraud stays; no rule below comes to zero from above
+        } else if (reason == REASON_ACCEPTED) {
             next = before + ((FULL - before) >> shiftOf[reason]);
         } else if (reason == REASON_ACCEPTED_HARMFUL || reason == REASON_REFUSED || reason == REASON_NO_REVEAL) {
             next = before - (before >> shiftOf[reason]);
         } else if (reason != REASON_FRAUD) {
             revert Unknown(bytes32(uint256(reason)));
         }
-        // Zero is kept for fraud; no sequence of shifts reaches it from above.
         _write(who, roundId, before, next, reason);
     }
 

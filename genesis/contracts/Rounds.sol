@@ -10,12 +10,13 @@ import {
     BadParameter,
     BadProof,
     DigestMismatch,
+    GasTooLow,
     NotAggregator,
     NotAllowed,
+    NotCommitted,
     NotMember,
     StakeTooLow,
     TooEarly,
-    TooFewInputs,
     TooLate
 } from "./Errors.sol";
 import {
@@ -152,7 +153,7 @@ contract Rounds is RoundsBase, EIP712 {
     {
         Round storage r = _in(roundId, RoundPhase.Reveal);
         Entry storage e = _entries[roundId][msg.sender];
-        if (e.status == uint8(Status.None)) revert NotMember(msg.sender);
+        if (e.status == uint8(Status.None)) revert NotCommitted(msg.sender);
         if (e.status != uint8(Status.Committed)) revert AlreadyDone();
         _requireNotPassed(r, r.revealSeconds);
         if (commitDigest(roundId, msg.sender, v) != e.digest) revert DigestMismatch();
@@ -207,7 +208,8 @@ contract Rounds is RoundsBase, EIP712 {
         // The policy gets a fixed amount of gas. With less at hand the call reverts: nobody can
         // fail a round by starving its policy.
         uint256 gasFor = policyGas(positions.length);
-        if (gasleft() < (gasFor * 64) / 63 + 100_000 + 40_000 * positions.length) revert TooFewInputs(gasleft(), gasFor);
+        uint256 need = (gasFor * 64) / 63 + 100_000 + 40_000 * positions.length;
+        if (gasleft() < need) revert GasTooLow(gasleft(), need);
         try extension.runPolicy{gas: gasFor}(r.policy, r.f, sketches, weights, reps) returns (
             uint64 accepted, uint32[] memory effective, uint256[] memory scores
         ) {
@@ -348,16 +350,13 @@ contract Rounds is RoundsBase, EIP712 {
             reputation.record(who[p], roundId, REASON_NO_REVEAL);
         }
         _enter(roundId, r, RoundPhase.Select);
-        uint256 need = type(uint256).max;
-        if (r.policy.code.length != 0) {
-            try IAggregationPolicy(r.policy).minInputs{gas: 100_000}(r.f) returns (uint256 n) {
-                need = n;
-            } catch {
-                _fail(roundId, r, Failure.Policy);
-                return;
-            }
+        (bool ok, bytes memory answer) =
+            r.policy.staticcall{gas: 100_000}(abi.encodeCall(IAggregationPolicy.minInputs, (r.f)));
+        // No code answers with success and nothing; a call starved of gas leaves too little to fail the round.
+        if (!ok || answer.length != 32) _fail(roundId, r, Failure.Policy);
+        else if (r.eligible == 0 || r.eligible < abi.decode(answer, (uint256))) {
+            _fail(roundId, r, Failure.TooFewReveals);
         }
-        if (r.eligible == 0 || r.eligible < need) _fail(roundId, r, Failure.TooFewReveals);
     }
 
     function _inputs(uint256 roundId, Round storage r, bytes calldata sketches)

@@ -252,6 +252,7 @@ scene('dao: it changes members, aggregators, shifts and the governor itself', as
   equal(await w.rep(stranger), 375000); // who comes back keeps its past
   await pass(w, w.governor.address, w.governor.encode('setVotingPeriod', 30));
   equal(await w.governor.call('votingPeriod'), 30n);
+  await refuses(pass(w, w.governor.address, w.governor.encode('setVotingDelay', 0)), 'BadParameter');
 });
 
 scene('dao: an allocation that nobody delegated cannot move the quorum', async (w) => {

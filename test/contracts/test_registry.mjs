@@ -163,6 +163,8 @@ scene('reputation: the rules in integers, the drift, and the past', async (w) =>
   equal(await w.rep(who), 0);
   await w.chain.mine(1, 300 * 86400);
   equal(await w.rep(who), 0); // fraud does not fade
+  await record(1);
+  equal(await w.rep(who), 0); // and is not worked off
   for (const bad of [[0, 3], [5, 3], [1, 0], [1, 17]]) await refuses(w.reputation.send(w.timelock.address, 'setShift', ...bad), 'BadParameter');
 });
 

@@ -3,8 +3,8 @@
 
 import { id, keccak256 } from 'ethers';
 import { coder, eventsOf } from './chain.mjs';
-import { equal, ok, refuses } from './check.mjs';
-import { D, WEIGHTS, hex, packSketch, sketch } from './model.mjs';
+import { equal, ok, random, refuses } from './check.mjs';
+import { D, WEIGHTS, hex, packSketch, select, sketch } from './model.mjs';
 import { PHASE, STATUS, TOKEN, ZERO, aggregators, family, hospitals, owner, roundParams, stranger, validators,
   wallets } from './world.mjs';
 
@@ -377,7 +377,7 @@ scene('round: reveal refuses what can be repaired and records what cannot', asyn
     await refuses(reveal({ ...openings[0], [field]: other }, s0, clc), 'DigestMismatch');
   }
   await refuses(reveal(openings[0], s0, '0x', hospitals[1]), 'DigestMismatch'); // somebody else's opening
-  await refuses(reveal(openings[0], s0, '0x', stranger), 'NotMember');
+  await refuses(reveal(openings[0], s0, '0x', stranger), 'NotCommitted');
   await refuses(reveal(openings[0], s0.slice(0, -2)), 'BadLength');
   await refuses(reveal(openings[0], s0, '0x00'), 'BadLength');
   await w.members.send(w.timelock.address, 'removeMember', hospitals[0]);
@@ -615,4 +615,56 @@ scene('round: a policy that is gone, reverts or lies fails the round and nothing
     equal([...eventsOf(receipt, 'RoundFailed')[0].args], [round, 3n], name);
     equal(await w.rewards.call('familyPool', w.family), 8000n * TOKEN, name);
   }
+});
+
+scene('round: a policy without a word about its inputs fails the round too', async (w) => {
+  const updates = w.demo[0].updates.slice(0, 3);
+  const policy = '0x' + '78'.repeat(20);
+  await w.registry.send(w.timelock.address, 'allowPolicy', policy, true);
+  await w.registry.send(owner, 'setFamilyParams', w.family, family(policy));
+  const start = await w.chain.snapshot();
+  let at = start;
+  for (const code of ['0x', '0x00', '0xfe', '0x60206000fd', '0x60406000f3']) {
+    at = await w.chain.restore(at);
+    await w.chain.rpc('anvil_setCode', policy, code);
+    const round = await w.open({ nMax: 3 });
+    const openings = updates.map((u, i) => w.opening(i, u));
+    for (let i = 0; i < 3; i++) await w.commit(round, i, openings[i]);
+    const { seed } = await w.draw(round);
+    let last;
+    for (let i = 0; i < 3; i++) last = await w.reveal(round, i, openings[i], sketch(seed, updates[i]));
+    equal([...eventsOf(last, 'RoundFailed')[0].args], [round, 3n], code);
+  }
+});
+
+scene('round: forty participants fit, each step in one transaction', async (w) => {
+  const crowd = [...hospitals];
+  for (let k = 0; k < 33; k++) {
+    const who = '0x' + (0xabc000 + k).toString(16).padStart(40, '0');
+    crowd.push(who);
+    await w.members.send(w.timelock.address, 'addMember', who);
+    await w.token.send(hospitals[k % 7], 'transfer', who, 1000n * TOKEN);
+    await w.token.send(who, 'approve', w.rewards.address, 1000n * TOKEN);
+    await w.rewards.send(who, 'bond', 0, 1000n * TOKEN);
+  }
+  await w.registry.send(owner, 'setFamilyParams', w.family, family(w.multiKrum.address, { wMax: 25, f: 18 }));
+  const round = await w.open({ nMax: 40, nMin: 40 });
+  const openings = crowd.map((_, i) => w.opening(0, [i, 1, 2], { d: D, weight: 1 + i }));
+  for (const [i, who] of crowd.entries()) await w.rounds.send(who, 'commit', round, w.digest(round, who, openings[i]));
+  await w.draw(round);
+  const rnd = random(40);
+  const sketches = crowd.map(() => Array.from({ length: 256 }, () => rnd(20001) - 10000));
+  for (const [i, who] of crowd.entries()) {
+    await w.rounds.send(who, 'reveal', round, openings[i], hex(packSketch(sketches[i])), '0x');
+  }
+  const selected = await w.rounds.send(stranger, 'select', round, '0x' + sketches.map((t) => packSketch(t).toString('hex')).join(''));
+  const want = select('MultiKrum', 18, sketches);
+  equal(eventsOf(selected, 'Selected')[0].args.acceptedBitmap, want.accepted.reduce((m, i) => m | (1n << BigInt(i)), 0n));
+  equal(eventsOf(selected, 'Selected')[0].args.scores.toArray(), want.scores);
+  equal((await w.rounds.call('effectiveWeights', round)).map(Number), crowd.map((_, i) => (want.accepted.includes(i) ? Math.min(1 + i, 25) : 0)));
+  await w.post(round, aggregators[0]);
+  await w.passWindow(round);
+  const final = await w.rounds.send(stranger, 'finalise', round);
+  equal(eventsOf(final, 'ContributionProven').length, 40);
+  console.log(`      gas at n = 40: select ${Number(selected.gasUsed)}, finalise ${Number(final.gasUsed)}`);
 });
