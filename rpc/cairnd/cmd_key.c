@@ -30,9 +30,11 @@ static int key_show(const char *path, bool address_only)
     const address_t address = secp_address(&pub);
     char hex[2 * sizeof pub.b + 1];
     hex_encode(hex, BYTES_OF(pub.b));
-    if (address_only) (void)printf("%s\n", address_to_checksum(&address).s);
-    else (void)printf("address    %s\npublic key 0x%s\nenode      enode://%s@127.0.0.1:30303\n",
-                      address_to_checksum(&address).s, hex, hex);
+    if (address_only)
+        (void)printf("%s\n", address_to_checksum(&address).s);
+    else
+        (void)printf("address    %s\npublic key 0x%s\nenode      enode://%s@127.0.0.1:30303\n",
+                     address_to_checksum(&address).s, hex, hex);
     return EXIT_DONE;
 }
 
@@ -40,7 +42,8 @@ int cmd_key(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
     if (strcmp(verb, "new") != 0 && strcmp(verb, "show") != 0 && strcmp(verb, "address") != 0) {
-        return fail(EXIT_USAGE, "want: cairnd key new | show | address [--data-dir DIR] [--node-key FILE]");
+        return fail(EXIT_USAGE,
+                    "want: cairnd key new | show | address [--data-dir DIR] [--node-key FILE]");
     }
     struct config c;
     int rest = 0;
@@ -60,8 +63,9 @@ int cmd_key(int argc, char **argv)
         struct node_folder_key made;
         if (err_ok(err)) err = node_folder_make_key(&made, dir);
         if (err.kind == ERR_BUSY) {
-            code = fail(EXIT_USAGE, "%s exists already\nhint: a node keeps its key; choose another "
-                                    "--data-dir for a new node",
+            code = fail(EXIT_USAGE,
+                        "%s exists already\nhint: a node keeps its key; choose another "
+                        "--data-dir for a new node",
                         path);
         } else if (!err_ok(err)) {
             code = fail(exit_of(err), "the key cannot be made: %s", err_text(err));
@@ -90,8 +94,9 @@ static int install_genesis(const char *dir, bytes_t text)
     err_t err = file_read(&old, path);
     int code = EXIT_DONE;
     if (err_ok(err) && !bytes_eq(buf_bytes(&old), text)) {
-        code = fail(EXIT_MISMATCH, "%s is another genesis file\nhint: a data directory belongs to one "
-                                   "network; choose another --data-dir",
+        code = fail(EXIT_MISMATCH,
+                    "%s is another genesis file\nhint: a data directory belongs to one "
+                    "network; choose another --data-dir",
                     path);
     } else if (err.kind == ERR_NOT_FOUND) {
         err = dir_make(dir);
@@ -116,7 +121,8 @@ int cmd_init(int argc, char **argv)
     }
     if (config_text(&c, SET_genesis)[0] == 0) {
         config_free(&c);
-        return fail(EXIT_USAGE, "no genesis file was given\nhint: cairnd init --genesis FILE [--data-dir DIR]");
+        return fail(EXIT_USAGE,
+                    "no genesis file was given\nhint: cairnd init --genesis FILE [--data-dir DIR]");
     }
     struct arena arena = {0};
     struct buf text;
@@ -129,14 +135,18 @@ int cmd_init(int argc, char **argv)
     if (err_ok(err)) err = arena_init(&arena, (size_t)1 << 30);
     if (err_ok(err)) err = genesis_read(&g, &arena, &text, config_text(&c, SET_genesis), &code);
     if (err_ok(err)) err = genesis_seal(&g, &arena, &hash);
-    if (!err_ok(err) && code == EXIT_DONE) code = fail(exit_of(err), "the genesis: %s", err_text(err));
+    if (!err_ok(err) && code == EXIT_DONE)
+        code = fail(exit_of(err), "the genesis: %s", err_text(err));
     int result = code;
     if (code == EXIT_DONE && dir != NULL) result = install_genesis(dir, buf_bytes(&text));
     if (code == EXIT_DONE && result == EXIT_DONE) {
         struct node_folder_key made;
         err = node_folder_make_key(&made, dir);
-        if (!err_ok(err) && err.kind != ERR_BUSY) result = fail(exit_of(err), "%s", err_text(err));
-        else (void)printf("%s: chain %" PRIu64 ", genesis %s\n", dir, g.config.chain_id, hex_hash(&hash).s);
+        if (!err_ok(err) && err.kind != ERR_BUSY)
+            result = fail(exit_of(err), "%s", err_text(err));
+        else
+            (void)printf("%s: chain %" PRIu64 ", genesis %s\n", dir, g.config.chain_id,
+                         hex_hash(&hash).s);
     }
     free(dir);
     config_free(&c);
@@ -163,7 +173,8 @@ int cmd_genesis(int argc, char **argv)
     err_t err = arena_init(&arena, (size_t)1 << 30);
     if (err_ok(err)) err = genesis_read(&g, &arena, &text, argv[2], &code);
     if (err_ok(err)) err = genesis_seal(&g, &arena, &hash);
-    if (!err_ok(err) && code == EXIT_DONE) code = fail(exit_of(err), "%s: %s", argv[2], err_text(err));
+    if (!err_ok(err) && code == EXIT_DONE)
+        code = fail(exit_of(err), "%s: %s", argv[2], err_text(err));
     if (code == EXIT_DONE && check_only) {
         (void)printf("ok: chain %" PRIu64 ", %zu accounts, gas limit %" PRIu64 ", genesis %s\n",
                      g.config.chain_id, g.alloc_count, g.header.gas_limit, hex_hash(&hash).s);

@@ -76,8 +76,9 @@ static int print_flags(void)
                      flags[i].otherwise[0] != 0 ? " [" : "", flags[i].otherwise,
                      flags[i].otherwise[0] != 0 ? "]" : "");
     }
-    (void)printf("\nexample: cairnd network init --validators 1 --chain-id 20482 --block-period 250ms "
-                 "--dir net\n");
+    (void)printf(
+        "\nexample: cairnd network init --validators 1 --chain-id 20482 --block-period 250ms "
+        "--dir net\n");
     return EXIT_DONE;
 }
 
@@ -89,8 +90,8 @@ static bool read_flags(const char *text[F_COUNT], uint64_t number[F_COUNT], int 
     memset(table, 0, sizeof table);
     for (size_t i = 0; i < F_COUNT; i++) {
         const bool is_switch = flags[i].kind == SETTING_SWITCH;
-        table[i] = (struct option){flags[i].name, is_switch ? optional_argument : required_argument, NULL,
-                                   0x100 + (int)i};
+        table[i] = (struct option){flags[i].name, is_switch ? optional_argument : required_argument,
+                                   NULL, 0x100 + (int)i};
         text[i] = flags[i].otherwise;
         names[i] = flags[i].name;
     }
@@ -99,10 +100,12 @@ static bool read_flags(const char *text[F_COUNT], uint64_t number[F_COUNT], int 
     for (int got; (got = getopt_long(argc, argv, ":", table, NULL)) != -1;) {
         if (got < 0x100) {
             const char *arg = argv[optind - 1];
-            const char *near = got == ':' ? NULL : nearest_word(arg + strspn(arg, "-"), names, F_COUNT);
-            *code = fail(EXIT_USAGE, "%s %s\nhint: %s%s", got == ':' ? "no value for" : "unknown flag", arg,
-                         near != NULL ? "did you mean --" : "cairnd network init --help",
-                         near != NULL ? near : "");
+            const char *near =
+                got == ':' ? NULL : nearest_word(arg + strspn(arg, "-"), names, F_COUNT);
+            *code =
+                fail(EXIT_USAGE, "%s %s\nhint: %s%s", got == ':' ? "no value for" : "unknown flag",
+                     arg, near != NULL ? "did you mean --" : "cairnd network init --help",
+                     near != NULL ? near : "");
             return false;
         }
         const char *value = optarg;
@@ -118,8 +121,8 @@ static bool read_flags(const char *text[F_COUNT], uint64_t number[F_COUNT], int 
         const bool ok = setting_parse(&number[i], flags[i].kind, text[i]);
         const bool bounded = flags[i].max > 0;
         if (ok && (!bounded || (number[i] >= flags[i].min && number[i] <= flags[i].max))) continue;
-        *code = fail(EXIT_USAGE, "--%s is \"%s\"\nhint: want %" PRIu64 " to %" PRIu64 "%s", flags[i].name,
-                     text[i], flags[i].min, flags[i].max,
+        *code = fail(EXIT_USAGE, "--%s is \"%s\"\nhint: want %" PRIu64 " to %" PRIu64 "%s",
+                     flags[i].name, text[i], flags[i].min, flags[i].max,
                      flags[i].kind == SETTING_DURATION ? " ms, written as 500ms or 2s" : "");
         return false;
     }
@@ -135,12 +138,16 @@ static bool parse_fund(u256_t *out, const char *text)
     memcpy(digits, text, n);
     digits[n] = 0;
     uint64_t factor = 1;
-    if (strcmp(text + n, "ether") == 0) factor = UINT64_C(1000000000000000000);
-    else if (strcmp(text + n, "gwei") == 0) factor = 1000000000;
-    else if (text[n] != 0 && strcmp(text + n, "wei") != 0) return false;
+    if (strcmp(text + n, "ether") == 0)
+        factor = UINT64_C(1000000000000000000);
+    else if (strcmp(text + n, "gwei") == 0)
+        factor = 1000000000;
+    else if (text[n] != 0 && strcmp(text + n, "wei") != 0)
+        return false;
     u256_t amount;
     const u256_t unit = u256_from_u64(factor);
-    return err_ok(u256_parse(&amount, bytes_of_str(digits))) && u256_mul_checked(out, &amount, &unit);
+    return err_ok(u256_parse(&amount, bytes_of_str(digits))) &&
+           u256_mul_checked(out, &amount, &unit);
 }
 
 static bool configure(struct network *net, int argc, char **argv, int *code)
@@ -156,12 +163,13 @@ static bool configure(struct network *net, int argc, char **argv, int *code)
     net->gov = text[F_GOV];
     net->force = number[F_FORCE] != 0;
     if (!parse_fund(&net->fund_wei, text[F_FUND])) {
-        *code = fail(EXIT_USAGE, "--fund is \"%s\"\nhint: want an amount such as 1000ether", text[F_FUND]);
+        *code = fail(EXIT_USAGE, "--fund is \"%s\"\nhint: want an amount such as 1000ether",
+                     text[F_FUND]);
         return false;
     }
     if (net->validators + net->observers > NODES_MAX) {
-        *code = fail(EXIT_USAGE, "%" PRIu64 " nodes\nhint: want at most %d", net->validators + net->observers,
-                     NODES_MAX);
+        *code = fail(EXIT_USAGE, "%" PRIu64 " nodes\nhint: want at most %d",
+                     net->validators + net->observers, NODES_MAX);
         return false;
     }
     net->plan = (struct genesis_plan){
@@ -179,8 +187,8 @@ static bool configure(struct network *net, int argc, char **argv, int *code)
 
 // ---- files --------------------------------------------------------------------------------
 
-__attribute__((format(printf, 4, 5))) static err_t write_file(const struct network *net, bytes_t content,
-                                                              unsigned mode, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static err_t
+write_file(const struct network *net, bytes_t content, unsigned mode, const char *fmt, ...)
 {
     char name[512];
     char path[4608];
@@ -207,7 +215,8 @@ static err_t make_keys(struct network *net)
 {
     for (uint64_t i = 0; i < net->validators + net->observers; i++) {
         char dir[4608];
-        (void)snprintf(dir, sizeof dir, "%.4000s/%s-%" PRIu64, net->dir, role(net, i), role_number(net, i));
+        (void)snprintf(dir, sizeof dir, "%.4000s/%s-%" PRIu64, net->dir, role(net, i),
+                       role_number(net, i));
         TRY(dir_make(dir));
         TRY(node_folder_make_key(&net->nodes[i], dir));
         if (i < net->validators) net->validator_addresses[i] = net->nodes[i].address;
@@ -253,7 +262,8 @@ static err_t make_accounts(struct network *net)
         }
         secret_free(key);
         if (err_ok(err)) {
-            err = write_file(net, bytes_of_str(json), 0600, "accounts/member-%" PRIu64 ".json", i + 1);
+            err = write_file(net, bytes_of_str(json), 0600, "accounts/member-%" PRIu64 ".json",
+                             i + 1);
         }
         if (err_ok(err)) {
             err = write_file(net, bytes_of_str(password), 0600, "passwords/member-%" PRIu64, i + 1);
@@ -335,27 +345,29 @@ static err_t write_summary(struct network *net)
 static err_t write_node_files(struct network *net, uint64_t node)
 {
     char text[1024];
-    TRY(write_file(net, buf_bytes(&net->genesis), 0644, "%s-%" PRIu64 "/genesis.json", role(net, node),
-                   role_number(net, node)));
+    TRY(write_file(net, buf_bytes(&net->genesis), 0644, "%s-%" PRIu64 "/genesis.json",
+                   role(net, node), role_number(net, node)));
     (void)snprintf(text, sizeof text,
                    "# Settings of this node: `cairnd config explain KEY` tells about each.\n"
                    "identity = \"%s-%" PRIu64 "\"\n\n[rpc]\nlisten = \"127.0.0.1:%" PRIu64 "\"\n",
                    role(net, node), role_number(net, node), RPC_PORT + node);
     TRY(write_file(net, bytes_of_str(text), 0644, "%s-%" PRIu64 "/cairnd.toml", role(net, node),
                    role_number(net, node)));
-    static const char start[] = "#!/bin/sh\n"
-                                "# Runs this node; more flags may follow.\n"
-                                "exec \"${CAIRND:-cairnd}\" run --data-dir \"$(dirname \"$0\")\" \"$@\"\n";
+    static const char start[] =
+        "#!/bin/sh\n"
+        "# Runs this node; more flags may follow.\n"
+        "exec \"${CAIRND:-cairnd}\" run --data-dir \"$(dirname \"$0\")\" \"$@\"\n";
     TRY(write_file(net, bytes_of_str(start), 0755, "%s-%" PRIu64 "/start.sh", role(net, node),
                    role_number(net, node)));
-    (void)snprintf(text, sizeof text,
-                   "[Unit]\nDescription=Cairn %s %" PRIu64 "\nAfter=network-online.target\n\n"
-                   "[Service]\nType=exec\nExecStart=/usr/bin/cairnd run --data-dir /var/lib/cairn\n"
-                   "Restart=on-failure\nTimeoutStopSec=30\nNoNewPrivileges=yes\nProtectSystem=strict\n"
-                   "ReadWritePaths=/var/lib/cairn\n\n[Install]\nWantedBy=multi-user.target\n",
-                   role(net, node), role_number(net, node));
-    return write_file(net, bytes_of_str(text), 0644, "%s-%" PRIu64 "/cairnd.service", role(net, node),
-                      role_number(net, node));
+    (void)snprintf(
+        text, sizeof text,
+        "[Unit]\nDescription=Cairn %s %" PRIu64 "\nAfter=network-online.target\n\n"
+        "[Service]\nType=exec\nExecStart=/usr/bin/cairnd run --data-dir /var/lib/cairn\n"
+        "Restart=on-failure\nTimeoutStopSec=30\nNoNewPrivileges=yes\nProtectSystem=strict\n"
+        "ReadWritePaths=/var/lib/cairn\n\n[Install]\nWantedBy=multi-user.target\n",
+        role(net, node), role_number(net, node));
+    return write_file(net, bytes_of_str(text), 0644, "%s-%" PRIu64 "/cairnd.service",
+                      role(net, node), role_number(net, node));
 }
 
 /// Writes the genesis and reads it back as every node will.
@@ -383,7 +395,9 @@ static err_t make_genesis(struct network *net, int *code)
     if (err_ok(err)) {
         err = genesis_parse(&g, &net->arena, buf_bytes(&net->genesis), &why);
         if (err_ok(err)) err = genesis_seal(&g, &net->arena, &net->genesis_hash);
-        if (!err_ok(err)) *code = fail(EXIT_INTERNAL, "the genesis that was made: %s %s", err_text(err), why.text);
+        if (!err_ok(err))
+            *code =
+                fail(EXIT_INTERNAL, "the genesis that was made: %s %s", err_text(err), why.text);
     } else {
         *code = fail(exit_of(err), "%s", detail.text[0] != 0 ? detail.text : err_text(err));
     }
@@ -407,7 +421,8 @@ static void report(const struct network *net)
         (void)printf("%s-%-3" PRIu64 " %s\n", role(net, i), role_number(net, i),
                      address_to_checksum(&net->nodes[i].address).s);
     }
-    (void)printf("genesis   %s\nchain id  %" PRIu64 "\ntolerates %zu faulty of %" PRIu64 " validators\n",
+    (void)printf("genesis   %s\nchain id  %" PRIu64 "\ntolerates %zu faulty of %" PRIu64
+                 " validators\n",
                  hex_hash(&net->genesis_hash).s, net->plan.chain_id, qbft_faults(net->validators),
                  net->validators);
     (void)printf("next      cairnd run --data-dir %s/validator-1\n", net->dir);
@@ -418,7 +433,8 @@ static void report(const struct network *net)
     for (size_t i = 0; i < ARRAY_LEN(public_ids); i++) {
         if (net->plan.chain_id != public_ids[i]) continue;
         (void)fprintf(stderr,
-                      "warning: chain id %" PRIu64 " belongs to a public network: signatures could be "
+                      "warning: chain id %" PRIu64
+                      " belongs to a public network: signatures could be "
                       "replayed there\n",
                       net->plan.chain_id);
     }
@@ -439,7 +455,8 @@ static int network_init(int argc, char **argv)
         (void)snprintf(path, sizeof path, "%.4000s/genesis.json", net->dir);
         err_t err = OK;
         if (stat(path, &st) == 0 && !net->force) {
-            code = fail(EXIT_USAGE, "there is a network in %s already\nhint: choose another --dir", net->dir);
+            code = fail(EXIT_USAGE, "there is a network in %s already\nhint: choose another --dir",
+                        net->dir);
             err = FAIL(BUSY, "exists");
         }
         if (err_ok(err)) err = secp_setup();
@@ -447,8 +464,8 @@ static int network_init(int argc, char **argv)
         if (err_ok(err)) err = dir_make(net->dir);
         if (err_ok(err)) err = make_all(net, &code);
         if (!err_ok(err) && code == EXIT_DONE) {
-            code = fail(err.kind == ERR_BUSY ? EXIT_USAGE : exit_of(err), "%s: %s%s", net->dir, err_text(err),
-                        err.kind == ERR_BUSY ? "\nhint: choose another --dir" : "");
+            code = fail(err.kind == ERR_BUSY ? EXIT_USAGE : exit_of(err), "%s: %s%s", net->dir,
+                        err_text(err), err.kind == ERR_BUSY ? "\nhint: choose another --dir" : "");
         }
         if (code == EXIT_DONE) report(net);
     }

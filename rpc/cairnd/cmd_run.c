@@ -80,8 +80,9 @@ static enum exit_code setup_log(struct run *r)
     }
     log_setup(&(struct log_config){.out = r->log_file, .json = strcmp(format, "json") == 0});
     if (!log_set_levels(config_text(c, SET_log_level))) {
-        return fail(EXIT_USAGE, "--log-level is \"%s\"\nhint: want error, warn, info or debug, as in "
-                                "info,p2p=debug",
+        return fail(EXIT_USAGE,
+                    "--log-level is \"%s\"\nhint: want error, warn, info or debug, as in "
+                    "info,p2p=debug",
                     config_text(c, SET_log_level));
     }
     return EXIT_DONE;
@@ -129,8 +130,10 @@ static enum exit_code node_options_of(struct run *r, struct node_options *o)
         return fail(EXIT_USAGE, "--price-bump is %" PRIu64 "\nhint: want at most 1000",
                     config_number(c, SET_price_bump));
     }
-    if (!parse_pool_size(config_text(c, SET_pool_size), &o->pool_pending_max, &o->pool_queued_max)) {
-        return fail(EXIT_USAGE, "--pool-size is \"%s\"\nhint: want PENDING+QUEUED such as 4096+1024",
+    if (!parse_pool_size(config_text(c, SET_pool_size), &o->pool_pending_max,
+                         &o->pool_queued_max)) {
+        return fail(EXIT_USAGE,
+                    "--pool-size is \"%s\"\nhint: want PENDING+QUEUED such as 4096+1024",
                     config_text(c, SET_pool_size));
     }
     return EXIT_DONE;
@@ -183,13 +186,15 @@ static enum exit_code open_existing(struct run *r)
                                                         : config_path(c, "genesis.json");
     char *key = config_text(c, SET_node_key)[0] != 0 ? strdup(config_text(c, SET_node_key))
                                                      : config_path(c, "keys/node");
-    err_t err = r->data_dir == NULL || genesis == NULL || key == NULL ? FAIL(FULL, "out of memory") : OK;
+    err_t err =
+        r->data_dir == NULL || genesis == NULL || key == NULL ? FAIL(FULL, "out of memory") : OK;
     struct stat st;
     if (err_ok(err) && stat(r->data_dir, &st) != 0) {
-        code = fail(EXIT_USAGE,
-                    "there is no data directory %s\nhint: cairnd init --genesis FILE --data-dir DIR, "
-                    "cairnd network init, or cairnd --dev",
-                    r->data_dir);
+        code =
+            fail(EXIT_USAGE,
+                 "there is no data directory %s\nhint: cairnd init --genesis FILE --data-dir DIR, "
+                 "cairnd network init, or cairnd --dev",
+                 r->data_dir);
         err = FAIL(NOT_FOUND, "no data directory");
     }
     if (err_ok(err)) err = genesis_read(&r->genesis, &r->arena, &r->genesis_text, genesis, &code);
@@ -226,8 +231,8 @@ static enum exit_code open_node(struct run *r)
         return fail(exit_of(err), "%s", why.text[0] != 0 ? why.text : err_text(err));
     }
     struct service_detail detail = {""};
-    err = service_start(&r->service, r->node, &r->config, client_version(r->version, sizeof r->version),
-                        &detail);
+    err = service_start(&r->service, r->node, &r->config,
+                        client_version(r->version, sizeof r->version), &detail);
     if (!err_ok(err)) {
         r->service = NULL;
         return fail(EXIT_USAGE, "%s", detail.text[0] != 0 ? detail.text : err_text(err));
@@ -270,8 +275,9 @@ static enum exit_code wait_for_end(struct run *r, const sigset_t *signals)
         const int got = sigtimedwait(signals, NULL, &pause);
         err_t why = OK;
         if (node_failed(r->node, &why)) {
-            return fail(exit_of(why), "the node cannot go on: %s\nhint: see the log; the data on disk "
-                                      "is consistent",
+            return fail(exit_of(why),
+                        "the node cannot go on: %s\nhint: see the log; the data on disk "
+                        "is consistent",
                         err_text(why));
         }
         if (got == SIGTERM || got == SIGINT) return EXIT_DONE;
@@ -328,7 +334,8 @@ int cmd_check(int argc, char **argv)
         code = fail(EXIT_USAGE, "the clock stands before 2023\nhint: set the clock");
     }
     if (code == EXIT_DONE) {
-        (void)printf("ok: chain %" PRIu64 ", genesis %s\n", r.genesis.config.chain_id, hex_hash(&hash).s);
+        (void)printf("ok: chain %" PRIu64 ", genesis %s\n", r.genesis.config.chain_id,
+                     hex_hash(&hash).s);
     }
     run_close(&r);
     return code;
@@ -340,8 +347,9 @@ static int explain(const char *word)
     for (size_t i = 0; i < SETTING_COUNT_OF; i++) {
         names[i] = SETTINGS[i].flag;
         if (strcmp(SETTINGS[i].flag, word) != 0 && strcmp(SETTINGS[i].key, word) != 0) continue;
-        (void)printf("--%s %s\n  %s\n  default: %s\n  file: %s\n", SETTINGS[i].flag, SETTINGS[i].arg,
-                     SETTINGS[i].help, SETTINGS[i].otherwise[0] != 0 ? SETTINGS[i].otherwise : "none",
+        (void)printf("--%s %s\n  %s\n  default: %s\n  file: %s\n", SETTINGS[i].flag,
+                     SETTINGS[i].arg, SETTINGS[i].help,
+                     SETTINGS[i].otherwise[0] != 0 ? SETTINGS[i].otherwise : "none",
                      SETTINGS[i].key[0] != 0 ? SETTINGS[i].key : "not in the file");
         return EXIT_DONE;
     }
@@ -359,8 +367,10 @@ int cmd_config(int argc, char **argv)
     bool toml = false;
     int kept = 1;
     for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--toml") == 0) toml = true;
-        else argv[kept++] = argv[i];
+        if (strcmp(argv[i], "--toml") == 0)
+            toml = true;
+        else
+            argv[kept++] = argv[i];
     }
     struct config c;
     int rest = 0;

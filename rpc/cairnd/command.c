@@ -28,17 +28,23 @@ const char *client_version(char *out, size_t cap)
 enum exit_code exit_of(err_t err)
 {
     switch (err.kind) {
-    case ERR_NONE: return EXIT_DONE;
+    case ERR_NONE:
+        return EXIT_DONE;
     case ERR_MALFORMED:
     case ERR_INVALID:
     case ERR_NOT_FOUND:
     case ERR_LIMIT:
-    case ERR_UNSUPPORTED: return EXIT_USAGE;
-    case ERR_BUSY: return EXIT_IN_USE;
+    case ERR_UNSUPPORTED:
+        return EXIT_USAGE;
+    case ERR_BUSY:
+        return EXIT_IN_USE;
     case ERR_FULL:
-    case ERR_IO: return EXIT_STORAGE;
-    case ERR_CORRUPT: return EXIT_DAMAGED;
-    case ERR_MISMATCH: return EXIT_MISMATCH;
+    case ERR_IO:
+        return EXIT_STORAGE;
+    case ERR_CORRUPT:
+        return EXIT_DAMAGED;
+    case ERR_MISMATCH:
+        return EXIT_MISMATCH;
     }
     unreachable("cairnd: no such error kind");
 }
@@ -101,7 +107,8 @@ err_t dir_make(const char *path)
     for (size_t i = 1; i <= len; i++) {
         if (part[i] != '/' && part[i] != 0) continue;
         part[i] = 0;
-        if (mkdir(part, 0700) != 0 && errno != EEXIST) return FAIL(IO, "a directory cannot be made");
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return FAIL(IO, "a directory cannot be made");
         if (i < len) part[i] = '/';
     }
     struct stat st;
@@ -128,12 +135,14 @@ err_t node_key_read(struct secret_key **out, const char *path, enum exit_code *c
 {
     struct stat st;
     if (stat(path, &st) != 0) {
-        *code = fail(EXIT_USAGE, "there is no node key at %s\nhint: cairnd key new --data-dir DIR", path);
+        *code = fail(EXIT_USAGE, "there is no node key at %s\nhint: cairnd key new --data-dir DIR",
+                     path);
         return FAIL(NOT_FOUND, "no key");
     }
     if ((st.st_mode & 077) != 0) {
-        *code = fail(EXIT_USAGE, "the node key %s can be read by others (mode %03o)\nhint: chmod 600 %s",
-                     path, (unsigned)st.st_mode & 0777, path);
+        *code = fail(EXIT_USAGE,
+                     "the node key %s can be read by others (mode %03o)\nhint: chmod 600 %s", path,
+                     (unsigned)st.st_mode & 0777, path);
         return FAIL(INVALID, "key is exposed");
     }
     struct buf text;
@@ -152,7 +161,8 @@ err_t node_key_read(struct secret_key **out, const char *path, enum exit_code *c
     buf_deinit(&text);
     if (!err_ok(err)) {
         secret_free(key);
-        *code = fail(EXIT_USAGE, "%s is not a node key\nhint: want 64 hex digits: cairnd key new", path);
+        *code = fail(EXIT_USAGE, "%s is not a node key\nhint: want 64 hex digits: cairnd key new",
+                     path);
         return err;
     }
     *out = key;

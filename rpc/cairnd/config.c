@@ -23,10 +23,14 @@ const struct setting_def SETTINGS[SETTING_COUNT_OF] = {
 static const char *source_text(enum setting_source s)
 {
     switch (s) {
-    case FROM_DEFAULT: return "default";
-    case FROM_FILE: return "file";
-    case FROM_ENVIRONMENT: return "environment";
-    case FROM_FLAG: return "flag";
+    case FROM_DEFAULT:
+        return "default";
+    case FROM_FILE:
+        return "file";
+    case FROM_ENVIRONMENT:
+        return "environment";
+    case FROM_FLAG:
+        return "flag";
     }
     unreachable("config: no such source");
 }
@@ -90,21 +94,29 @@ struct unit {
 static const struct unit *units_of(enum setting_kind kind)
 {
     static const struct unit none[] = {{"", 1}, {NULL, 0}};
-    static const struct unit amounts[] = {
-        {"", 1},        {"wei", 1},           {"K", 1000},
-        {"M", 1000000}, {"G", 1000000000},    {"gwei", 1000000000},
-        {"ether", UINT64_C(1000000000000000000)}, {NULL, 0}};
-    static const struct unit sizes[] = {
-        {"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
+    static const struct unit amounts[] = {{"", 1},
+                                          {"wei", 1},
+                                          {"K", 1000},
+                                          {"M", 1000000},
+                                          {"G", 1000000000},
+                                          {"gwei", 1000000000},
+                                          {"ether", UINT64_C(1000000000000000000)},
+                                          {NULL, 0}};
+    static const struct unit sizes[] = {{"", 1},          {"B", 1},         {"KiB", 1 << 10},
+                                        {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
     static const struct unit times[] = {
         {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
     switch (kind) {
     case SETTING_TEXT:
     case SETTING_SWITCH:
-    case SETTING_COUNT: return none;
-    case SETTING_AMOUNT: return amounts;
-    case SETTING_SIZE: return sizes;
-    case SETTING_DURATION: return times;
+    case SETTING_COUNT:
+        return none;
+    case SETTING_AMOUNT:
+        return amounts;
+    case SETTING_SIZE:
+        return sizes;
+    case SETTING_DURATION:
+        return times;
     }
     unreachable("config: no such kind");
 }
@@ -112,12 +124,18 @@ static const struct unit *units_of(enum setting_kind kind)
 static const char *want_of(enum setting_kind kind)
 {
     switch (kind) {
-    case SETTING_TEXT: return "text";
-    case SETTING_SWITCH: return "on or off";
-    case SETTING_COUNT: return "a whole number";
-    case SETTING_AMOUNT: return "a whole number, with K, M, G, gwei or ether behind it if wanted";
-    case SETTING_SIZE: return "a size such as 512KiB or 5MiB";
-    case SETTING_DURATION: return "a time such as 500ms, 2s or 1m";
+    case SETTING_TEXT:
+        return "text";
+    case SETTING_SWITCH:
+        return "on or off";
+    case SETTING_COUNT:
+        return "a whole number";
+    case SETTING_AMOUNT:
+        return "a whole number, with K, M, G, gwei or ether behind it if wanted";
+    case SETTING_SIZE:
+        return "a size such as 512KiB or 5MiB";
+    case SETTING_DURATION:
+        return "a time such as 500ms, 2s or 1m";
     }
     unreachable("config: no such kind");
 }
@@ -196,13 +214,14 @@ static err_t unknown_flag(struct config *c, const char *arg)
     for (size_t i = 0; i < SETTING_COUNT_OF; i++) names[i] = SETTINGS[i].flag;
     char word[64];
     (void)snprintf(word, sizeof word, "%.*s", (int)strcspn(arg + 2, "="), arg + 2);
-    const char *near = strncmp(arg, "--", 2) == 0 ? nearest_word(word, names, SETTING_COUNT_OF) : NULL;
+    const char *near =
+        strncmp(arg, "--", 2) == 0 ? nearest_word(word, names, SETTING_COUNT_OF) : NULL;
     if (near == NULL) {
         return refuse(c, FAIL(INVALID, "config: unknown flag"),
                       "unknown flag %s\nhint: cairnd --help lists all", arg);
     }
-    return refuse(c, FAIL(INVALID, "config: unknown flag"), "unknown flag %s\nhint: did you mean --%s?",
-                  arg, near);
+    return refuse(c, FAIL(INVALID, "config: unknown flag"),
+                  "unknown flag %s\nhint: did you mean --%s?", arg, near);
 }
 
 static err_t read_flags(struct config *c, struct flags *f, int argc, char **argv, int *rest)
@@ -211,8 +230,9 @@ static err_t read_flags(struct config *c, struct flags *f, int argc, char **argv
     memset(table, 0, sizeof table);
     for (size_t i = 0; i < SETTING_COUNT_OF; i++) {
         const bool is_switch = SETTINGS[i].kind == SETTING_SWITCH;
-        table[i] = (struct option){SETTINGS[i].flag, is_switch ? optional_argument : required_argument,
-                                   NULL, 0x100 + (int)i};
+        table[i] =
+            (struct option){SETTINGS[i].flag, is_switch ? optional_argument : required_argument,
+                            NULL, 0x100 + (int)i};
     }
     memset(f, 0, sizeof *f);
     opterr = 0;
@@ -328,8 +348,9 @@ static err_t read_line(struct config *c, char *section, size_t section_cap, char
         return set(c, i, text, FROM_FILE, where);
     }
     const char *near = nearest_word(key, keys, SETTING_COUNT_OF);
-    return refuse(c, FAIL(INVALID, "config: unknown key"), "%s:%u: unknown key %s\nhint: %s%s", path,
-                  number, key, near != NULL ? "did you mean " : "cairnd config show lists all",
+    return refuse(c, FAIL(INVALID, "config: unknown key"), "%s:%u: unknown key %s\nhint: %s%s",
+                  path, number, key,
+                  near != NULL ? "did you mean " : "cairnd config show lists all",
                   near != NULL ? near : "");
 }
 

@@ -41,8 +41,9 @@ static json_t *dev_params(void)
     static const struct {
         const char *name;
         const char *value;
-    } shorter[] = {{"timelockSeconds", "10"},  {"votingDelayBlocks", "1"}, {"votingPeriodBlocks", "20"},
-                   {"lateQuorumBlocks", "5"},  {"minBlocksFloor", "2"},    {"blockPeriodMs", "0"},
+    } shorter[] = {{"timelockSeconds", "10"},    {"votingDelayBlocks", "1"},
+                   {"votingPeriodBlocks", "20"}, {"lateQuorumBlocks", "5"},
+                   {"minBlocksFloor", "2"},      {"blockPeriodMs", "0"},
                    {"unbondSeconds", "60"}};
     for (size_t i = 0; i < ARRAY_LEN(shorter); i++) {
         json_object_set_new(p, shorter[i].name, json_string(shorter[i].value));
@@ -61,8 +62,8 @@ err_t dev_genesis(struct buf *out, struct arena *arena, const address_t *validat
     }
     json_t *params = dev_params();
     struct members_detail members = {""};
-    err_t err = members_merge(params, config_text(config, SET_members), config_text(config, SET_gov),
-                              &members);
+    err_t err = members_merge(params, config_text(config, SET_members),
+                              config_text(config, SET_gov), &members);
     if (!err_ok(err)) {
         (void)snprintf(detail->text, sizeof detail->text, "%.255s", members.text);
         json_decref(params);

@@ -8,9 +8,8 @@
 #include <stdlib.h>
 
 static const char *const block_forks[] = {
-    "homesteadBlock", "eip150Block",    "eip155Block",     "eip158Block",
-    "byzantiumBlock", "constantinopleBlock", "petersburgBlock", "istanbulBlock",
-    "berlinBlock",    "londonBlock",
+    "homesteadBlock",      "eip150Block",     "eip155Block",   "eip158Block", "byzantiumBlock",
+    "constantinopleBlock", "petersburgBlock", "istanbulBlock", "berlinBlock", "londonBlock",
 };
 
 static void put_config(struct json_writer *w, const struct genesis_plan *plan)
@@ -100,8 +99,8 @@ static err_t put_alloc(struct json_writer *w, struct arena *arena, const struct 
     if (all == NULL) return FAIL(FULL, "genesis: out of memory");
     if (contract_count > 0) memcpy(all, contracts, contract_count * sizeof *all);
     for (size_t i = 0; i < plan->fund_count; i++) {
-        all[contract_count + i] = (struct alloc_account){
-            .address = plan->funds[i].address, .balance_wei = plan->funds[i].balance_wei};
+        all[contract_count + i] = (struct alloc_account){.address = plan->funds[i].address,
+                                                         .balance_wei = plan->funds[i].balance_wei};
     }
     if (cap > 0) qsort(all, cap, sizeof *all, by_address);
     jw_key(w, "alloc");

@@ -22,7 +22,7 @@ struct genesis_plan {
     uint64_t timestamp_s;
     uint64_t gas_limit;
     uint64_t block_period_ms;
-    bool period_in_ms; ///< write it in milliseconds: timestamps may repeat
+    bool period_in_ms;             ///< write it in milliseconds: timestamps may repeat
     uint64_t empty_block_period_s; ///< 0: empty blocks like full ones
     uint64_t request_timeout_s;
     uint64_t epoch_length;

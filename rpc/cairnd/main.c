@@ -59,7 +59,8 @@ static int unknown_command(const char *word)
     for (size_t i = 0; i < count; i++) names[i] = commands[i].name;
     const char *near = nearest_word(word, names, count);
     return fail(EXIT_USAGE, "there is no command \"%s\"\nhint: %s%s", word,
-                near != NULL ? "did you mean " : "cairnd --help lists all", near != NULL ? near : "");
+                near != NULL ? "did you mean " : "cairnd --help lists all",
+                near != NULL ? near : "");
 }
 
 int main(int argc, char **argv)

@@ -69,7 +69,8 @@ static err_t merge_members(json_t *params, const json_t *list, const char *path,
                            struct members_detail *detail)
 {
     if (!json_is_array(list)) {
-        return refuse(detail, "%s: not a list\nhint: want [{\"address\": .., \"tokens\": \"1000\"}]", path);
+        return refuse(detail,
+                      "%s: not a list\nhint: want [{\"address\": .., \"tokens\": \"1000\"}]", path);
     }
     json_t *members = json_array();
     json_t *holders = json_array();
@@ -82,15 +83,16 @@ static err_t merge_members(json_t *params, const json_t *list, const char *path,
         const json_t *tokens = json_object_get(entry, "tokens");
         char text[80] = "0";
         char units[80];
-        if (json_is_string(tokens)) (void)snprintf(text, sizeof text, "%s", json_string_value(tokens));
+        if (json_is_string(tokens))
+            (void)snprintf(text, sizeof text, "%s", json_string_value(tokens));
         if (json_is_integer(tokens)) {
             (void)snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(tokens));
         }
         if (!json_is_string(address)) {
             err = refuse(detail, "%s: entry %zu has no address", path, i + 1);
         } else if (!token_units(units, text)) {
-            err = refuse(detail, "%s: entry %zu: tokens is %s; expected an amount such as \"1000\"", path,
-                         i + 1, text);
+            err = refuse(detail, "%s: entry %zu: tokens is %s; expected an amount such as \"1000\"",
+                         path, i + 1, text);
         } else {
             if (strcmp(units, "0") != 0) {
                 json_array_append(holders, address);

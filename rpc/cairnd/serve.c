@@ -146,7 +146,8 @@ static void put_readiness(struct service *s, struct http_exchange *x)
     char text[96];
     const uint64_t now = (uint64_t)time(NULL);
     const uint64_t age = now > st.head_timestamp_s ? now - st.head_timestamp_s : 0;
-    const uint64_t most = 30 + 3 * qbft->block_period_ms / 1000 + qbft->empty_block_period_ms / 1000;
+    const uint64_t most =
+        30 + 3 * qbft->block_period_ms / 1000 + qbft->empty_block_period_ms / 1000;
     if (node_failed(s->node, &why)) {
         reason = err_text(why);
     } else if (st.pool_pending > 0 && age > most) {
@@ -333,7 +334,8 @@ err_t service_start(struct service **out, struct node *node, const struct config
     if (err_ok(err)) err = start_dispatcher(s, config, detail);
     if (err_ok(err)) err = start_server(s, config, address, port, cores, detail);
     if (!err_ok(err)) {
-        if (detail->text[0] == 0) (void)snprintf(detail->text, sizeof detail->text, "%s", err_text(err));
+        if (detail->text[0] == 0)
+            (void)snprintf(detail->text, sizeof detail->text, "%s", err_text(err));
         service_stop(s);
         return err;
     }

@@ -53,7 +53,8 @@ static err_t load_artifact(json_t **out, const char *name)
     for (size_t i = 0; i < ARRAY_LEN(artifacts); i++) {
         const struct artifact *a = &artifacts[i];
         if (strcmp(a->name, name) != 0) continue;
-        if (err_ok(json_parse(out, bytes_make(a->start, (size_t)(a->end - a->start)), NULL))) return OK;
+        if (err_ok(json_parse(out, bytes_make(a->start, (size_t)(a->end - a->start)), NULL)))
+            return OK;
         return FAIL(CORRUPT, "system contracts: an artifact is not JSON");
     }
     return FAIL(CORRUPT, "system contracts: the plan names an artifact this program does not have");
@@ -146,7 +147,8 @@ static err_t read_value(const struct player *p, struct abi_value *out, const str
     out->kind = type->kind;
     switch (type->kind) {
     case ABI_UINT:
-    case ABI_INT: return read_number(p, &out->number, v);
+    case ABI_INT:
+        return read_number(p, &out->number, v);
     case ABI_BOOL:
         if (!json_is_boolean(v)) return refuse(p, "%s: expected true or false", p->where);
         out->number = u256_from_u64(json_is_true(v));
@@ -155,12 +157,14 @@ static err_t read_value(const struct player *p, struct abi_value *out, const str
         if (!json_is_string(v)) return refuse(p, "%s: expected an address", p->where);
         return resolve_address(p, &out->address, json_string_value(v));
     case ABI_BYTES_FIXED:
-    case ABI_BYTES: return read_bytes(p, &out->bytes, v);
+    case ABI_BYTES:
+        return read_bytes(p, &out->bytes, v);
     case ABI_STRING:
         if (!json_is_string(v)) return refuse(p, "%s: expected text", p->where);
         out->bytes = bytes_of_str(json_string_value(v));
         return OK;
-    case ABI_LIST: break;
+    case ABI_LIST:
+        break;
     }
     if (!json_is_array(v)) return refuse(p, "%s: expected a list", p->where);
     const size_t count = json_array_size(v);
@@ -284,10 +288,12 @@ static err_t run_message(const struct player *p, struct machine *m, const char *
     if (result->status == EVM_SUCCESS) return OK;
     struct buf why;
     buf_init(&why, 200);
-    if (result->status == EVM_REVERT) abi_revert_print(&why, result->output, NULL, 0);
-    else buf_put_str(&why, evm_status_text(result->status));
-    const err_t err = refuse(p, "%s refuses these parameters: %.*s", name, (int)why.len,
-                             (const char *)why.data);
+    if (result->status == EVM_REVERT)
+        abi_revert_print(&why, result->output, NULL, 0);
+    else
+        buf_put_str(&why, evm_status_text(result->status));
+    const err_t err =
+        refuse(p, "%s refuses these parameters: %.*s", name, (int)why.len, (const char *)why.data);
     buf_deinit(&why);
     return err;
 }
@@ -365,9 +371,12 @@ static err_t play(struct player *p, struct machine *m)
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
         const char *kind = json_string_value(json_object_get(step, "kind"));
-        if (kind != NULL && strcmp(kind, "create") == 0) TRY(play_create(p, m, step));
-        else if (kind != NULL && strcmp(kind, "call") == 0) TRY(play_call(p, m, step));
-        else return FAIL(CORRUPT, "system contracts: the plan has an unknown kind of step");
+        if (kind != NULL && strcmp(kind, "create") == 0)
+            TRY(play_create(p, m, step));
+        else if (kind != NULL && strcmp(kind, "call") == 0)
+            TRY(play_call(p, m, step));
+        else
+            return FAIL(CORRUPT, "system contracts: the plan has an unknown kind of step");
     }
     return OK;
 }

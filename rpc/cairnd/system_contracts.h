@@ -30,5 +30,4 @@ struct system_detail {
 ///         `detail`, ERR_CORRUPT (the plan or an artifact inside this program), ERR_FULL
 MUST_USE err_t system_contracts_alloc(const struct alloc_account **accounts, size_t *count,
                                       struct arena *arena, const json_t *params,
-                                      const struct system_site *site,
-                                      struct system_detail *detail);
+                                      const struct system_site *site, struct system_detail *detail);
