@@ -67,6 +67,11 @@ else
   $(error unknown PROFILE=$(PROFILE): release debug asan tsan msan fuzz cov)
 endif
 
+# Loops that make every test slow when they are not optimised.
+ifneq ($(PROFILE),cov)
+$(foreach F,keccak keccak_wide scrypt,$(eval CFLAGS_$(F) := -O2))
+endif
+
 AR := $(if $(findstring clang,$(CC)),llvm-ar-14,gcc-ar)
 
 PKGS_chain     := libsecp256k1 lmdb libcrypto jansson

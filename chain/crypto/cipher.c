@@ -63,28 +63,3 @@ err_t pbkdf2_sha512(uint8_t *out, size_t out_len, bytes_t password, bytes_t salt
 {
     return pbkdf2(out, out_len, EVP_sha512(), password, salt, rounds);
 }
-
-#define SCRYPT_MAX_N ((uint64_t)1 << 20)
-#define SCRYPT_MAX_RP 64
-#define SCRYPT_MAX_BYTES ((uint64_t)1 << 30)
-
-err_t scrypt_kdf(uint8_t *out, size_t out_len, bytes_t password, bytes_t salt, uint64_t n,
-                 uint32_t r, uint32_t p)
-{
-    static const char none[1] = {0};
-    if (n < 2 || (n & (n - 1)) != 0)
-        return FAIL(INVALID, "scrypt: n is not a power of two above 1");
-    if (r == 0 || p == 0) return FAIL(INVALID, "scrypt: r or p is zero");
-    if (n > SCRYPT_MAX_N || (uint64_t)r * p > SCRYPT_MAX_RP) {
-        return FAIL(LIMIT, "scrypt: n above 2^20 or r * p above 64");
-    }
-    // n <= 2^20 and r <= 64: the product stays far below 2^64.
-    const uint64_t table = 128 * n * r;
-    if (table > SCRYPT_MAX_BYTES) return FAIL(LIMIT, "scrypt: needs more than 1 GiB of memory");
-
-    const uint64_t working = table + 128 * (uint64_t)r * p + 32 * (uint64_t)r + 65536;
-    const int done =
-        EVP_PBE_scrypt(password.len == 0 ? none : (const char *)password.data, password.len,
-                       salt.data, salt.len, n, r, p, working, out, out_len);
-    return done == 1 ? OK : FAIL(IO, "scrypt: out of memory");
-}
