@@ -40,7 +40,7 @@ struct views_page {
 #define VIEWS_PAGE_MAX 500
 
 /// Where the next page begins: opaque, at most VIEWS_CURSOR_MAX bytes, copied into the arena;
-/// empty at the end.
+/// empty at the end. `next` may point to the page's own `after`.
 #define VIEWS_CURSOR_MAX 64
 
 // ---- records --------------------------------------------------------------------------------
@@ -209,8 +209,9 @@ struct view_vote {
 
 /// One event of a system contract, as logged.
 struct view_event {
-    enum fed_event event;
+    enum fed_event event; ///< FED_EVENTS if this build does not know it
     struct view_at at;
+    address_t address; ///< the contract's
     unsigned topic_count;
     hash_t topics[4];
     bytes_t data;

@@ -537,6 +537,13 @@ err_t db_delete(struct db_txn *txn, unsigned table, bytes_t key)
     return fail_from(rc, "a deletion failed");
 }
 
+err_t db_clear(struct db_txn *txn, unsigned table)
+{
+    check(txn->write);
+    const int rc = mdb_drop(txn->txn, dbi_of(txn, table), 0);
+    return rc == 0 ? OK : fail_from(rc, "a deletion failed");
+}
+
 // ---- cursors ----------------------------------------------------------------------------
 
 err_t db_cursor_open(const struct db_txn *txn, unsigned table, struct db_cursor **out)

@@ -60,6 +60,9 @@ MUST_USE err_t db_append(struct db_txn *txn, unsigned table, bytes_t key, bytes_
 /// Deletes a key (all its values). OK also if it was not there.
 MUST_USE err_t db_delete(struct db_txn *txn, unsigned table, bytes_t key);
 
+/// Deletes everything in a table.
+MUST_USE err_t db_clear(struct db_txn *txn, unsigned table);
+
 /// Reserves room for a value and returns where to write it (valid until the next write).
 MUST_USE err_t db_reserve(struct db_txn *txn, unsigned table, bytes_t key, size_t len,
                           uint8_t **out);

@@ -10,7 +10,8 @@ const struct db_table_def SCHEMA_TABLES[DB_TABLE_COUNT] = {
     [DB_LOGS] = {"logs", false},         [DB_ACCOUNTS] = {"accounts", false},
     [DB_SLOTS] = {"slots", false},       [DB_CODE] = {"code", false},
     [DB_TRIE] = {"trie", false},         [DB_CHANGES] = {"changes", false},
-    [DB_HISTORY] = {"history", false},
+    [DB_HISTORY] = {"history", false},   [DB_EVENTS] = {"events", false},
+    [DB_VIEWS] = {"views", false},
 };
 
 err_t schema_open(struct db **out, const char *path, bool create, bool read_only)

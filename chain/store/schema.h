@@ -21,10 +21,12 @@
 ///     changes   be64 number, flat key              value before that block ("" = none)   state/history
 ///     history   length, flat key, be64 last        be64 block numbers (a shard)          state/history
 ///
-/// Made again from blocks alone: hashes, txs, logs; by executing the blocks: everything from
-/// accounts on. A nibble is one byte in a key. A flat key is a key of `accounts` or `slots`.
-/// Shards: chain/store/shards.h. The views of chain/fed have the tables from VIEWS on
-/// (chain/fed/views.h).
+///     events    be64 number, be32 log index        event of a system contract            fed/views
+///     views     kind, ...                          records and indexes of the federation fed/views
+///
+/// Made again from blocks alone: hashes, txs, logs, events, views; by executing the blocks:
+/// accounts, slots, code, trie, changes, history. A nibble is one byte in a key. A flat key is a
+/// key of `accounts` or `slots`. Shards: chain/store/shards.h. Kinds: chain/fed/views_impl.h.
 
 #include "chain/store/db.h"
 
@@ -46,6 +48,8 @@ enum db_table {
     DB_TRIE,
     DB_CHANGES,
     DB_HISTORY,
+    DB_EVENTS,
+    DB_VIEWS,
     DB_TABLE_COUNT,
 };
 

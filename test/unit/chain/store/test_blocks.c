@@ -4,6 +4,7 @@
 #include "chain/crypto/keccak.h"
 #include "chain/store/log_index.h"
 #include "chain/store/schema.h"
+#include "test/support/sample_tx.h"
 #include "test/support/temp_dir.h"
 
 #include <criterion/criterion.h>
@@ -20,31 +21,6 @@ static hash_t topic_of(uint64_t i)
     return (hash_t){{[0] = 0x70, [31] = (uint8_t)i}};
 }
 
-static struct tx make_tx(struct arena *arena, uint64_t nonce)
-{
-    struct tx unsigned_tx = {.type = nonce % 2 == 0 ? TX_LEGACY : TX_DYNAMIC_FEE,
-                             .has_chain_id = true,
-                             .chain_id = 1337,
-                             .nonce = nonce,
-                             .gas_limit = 21000,
-                             .to = address_of(nonce),
-                             .data = LIT("data")};
-    // A signature of the right form is enough: nobody recovers it here.
-    unsigned_tx.r = u256_from_u64(1 + nonce);
-    unsigned_tx.s = u256_from_u64(2);
-    struct buf raw;
-    buf_init(&raw, 4096);
-    tx_encode(&raw, &unsigned_tx);
-    bool full = false;
-    const bytes_t kept = arena_copy(arena, buf_bytes(&raw), &full);
-    buf_deinit(&raw);
-    struct tx out;
-    cr_assert(err_ok(tx_decode(&out, arena, kept)));
-    out.has_sender = true;
-    out.sender = address_of(100 + nonce);
-    return out;
-}
-
 /// Block n has n % 4 transactions; transaction i of it has (n + i) % 3 logs of address n % 5
 /// with topics (n % 7) and i.
 static void make_block(struct block *b, struct receipt *r, struct arena *arena, uint64_t n,
@@ -53,7 +29,7 @@ static void make_block(struct block *b, struct receipt *r, struct arena *arena, 
     *b = (struct block){.ommers = LIT("\xc0"), .tx_count = n % 4};
     b->txs = ARENA_ARRAY(arena, struct tx, 4);
     for (size_t i = 0; i < b->tx_count; i++) {
-        b->txs[i] = make_tx(arena, n * 4 + i);
+        b->txs[i] = sample_tx(arena, n * 4 + i);
         const size_t logs = (n + i) % 3;
         struct log_entry *l = ARENA_ARRAY(arena, struct log_entry, 3);
         r[i] = (struct receipt){.type = b->txs[i].type,

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Keys, records and walks that views_apply.c (writes) and views.c (answers) share.
+
+#include "chain/base/buf.h"
+#include "chain/base/u256.h"
+#include "chain/fed/views.h"
+
+/// First byte of a key of `views`, and what follows it -> the value.
+enum view_kind {
+    KIND_FAMILY = 1,     ///< id -> record
+    KIND_FAMILY_ORDER,   ///< place -> id
+    KIND_VERSION,        ///< id -> record
+    KIND_VERSION_NUMBER, ///< family, be32 number -> id
+    KIND_FILE,           ///< sha256, version -> ""
+    KIND_CHANNEL,        ///< family, name -> record
+    KIND_PARENT,         ///< child, place -> parent
+    KIND_CHILD,          ///< parent, place -> child
+    KIND_ROUND,          ///< be64 number -> record
+    KIND_ROUND_OF,       ///< family, be64 number -> ""
+    KIND_PARTICIPANT,    ///< be64 round, address -> record
+    KIND_ROUND_WITH,     ///< address, be64 round -> ""
+    KIND_SCORES,         ///< be64 round -> 32-byte words
+    KIND_CLAIM,          ///< be64 round, place -> record
+    KIND_PROPOSAL,       ///< id -> record
+    KIND_PROPOSAL_DATA,  ///< id -> data of ProposalCreated
+    KIND_PROPOSAL_ORDER, ///< place -> id
+    KIND_VOTE,           ///< proposal, place -> record
+    KIND_DELEGATE,       ///< to, from -> ""
+    KIND_SUBJECT,        ///< enum view_subject, id, place -> ""
+};
+
+/// A key under construction. A place is be64 block, be32 log index.
+struct view_key {
+    uint8_t b[80];
+    size_t len;
+};
+
+struct view_key view_key(enum view_kind kind);
+void view_key_hash(struct view_key *k, const hash_t *h);
+void view_key_address(struct view_key *k, const address_t *a);
+void view_key_u64(struct view_key *k, uint64_t v);
+void view_key_u32(struct view_key *k, uint32_t v);
+void view_key_place(struct view_key *k, const struct view_at *at);
+
+static inline bytes_t view_key_bytes(const struct view_key *k)
+{
+    return (bytes_t){k->b, k->len};
+}
+
+/// How a record lies in the store: the RLP list of its fields in this order.
+enum view_field_kind { F_U8, F_U32, F_U64, F_BOOL, F_HASH, F_ADDRESS, F_U256, F_BYTES, F_AT };
+struct view_field {
+    enum view_field_kind kind;
+    size_t offset;
+};
+struct view_form {
+    const struct view_field *fields;
+    size_t count;
+    size_t size; ///< of the struct
+};
+
+extern const struct view_form VIEW_FAMILY_FORM;
+extern const struct view_form VIEW_VERSION_FORM;
+extern const struct view_form VIEW_CHANNEL_FORM;
+extern const struct view_form VIEW_ROUND_FORM;
+extern const struct view_form VIEW_PARTICIPANT_FORM;
+extern const struct view_form VIEW_CLAIM_FORM;
+extern const struct view_form VIEW_PROPOSAL_FORM; ///< without created_data
+extern const struct view_form VIEW_VOTE_FORM;
+extern const struct view_form VIEW_EVENT_FORM; ///< without topics, which follow as one string
+
+/// ERR_NOT_FOUND; ERR_CORRUPT if it does not have the form.
+MUST_USE err_t view_get(const struct db_txn *txn, const struct view_form *form,
+                        const struct view_key *key, void *out);
+MUST_USE err_t view_put(struct db_txn *txn, const struct view_form *form,
+                        const struct view_key *key, const void *in);
+MUST_USE err_t view_decode(const struct view_form *form, void *out, bytes_t stored);
+
+/// The event that a system contract logs with this first topic; FED_EVENTS if there is none.
+enum fed_event view_event_of(const address_t *address, const hash_t *topic);
+
+MUST_USE err_t view_event_put(struct db_txn *txn, const struct view_event *e);
+MUST_USE err_t view_event_get(const struct db_txn *txn, struct view_event *out, uint64_t block,
+                              uint32_t log_index);
+
+/// An entry met on a walk: what follows the prefix in its key, and its value.
+struct view_entry {
+    bytes_t rest;
+    bytes_t value;
+};
+
+/// A page of the keys that begin with `prefix`.
+MUST_USE err_t view_scan(const struct db_txn *txn, struct arena *arena,
+                         const struct views_page *page, const struct view_key *prefix,
+                         struct view_entry **out, size_t *count, bytes_t *next);
