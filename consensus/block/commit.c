@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "consensus/block/commit.h"
 
+#include "chain/fed/views.h"
 #include "chain/store/blocks.h"
 
 static err_t write_block(struct db_txn *txn, const struct executed_block *e, bytes_t extra_data)
@@ -12,7 +13,8 @@ static err_t write_block(struct db_txn *txn, const struct executed_block *e, byt
     check(hash_eq(&hash, &e->block.hash));
 
     TRY(blocks_append(txn, &sealed, e->receipts, e->receipt_count));
-    return state_write(txn, e->update, sealed.header.number);
+    TRY(state_write(txn, e->update, sealed.header.number));
+    return views_apply(txn, sealed.header.number, sealed.header.timestamp_s, &sealed, e->receipts);
 }
 
 err_t block_commit(struct db *db, const struct executed_block *e, bytes_t extra_data)
