@@ -79,7 +79,7 @@ PKGS_vm        := gmp
 PKGS_consensus := libuv
 PKGS_rpc       := libmicrohttpd
 PKGS_wallet    := libcurl
-PKGS_test      := criterion
+PKGS_test      := criterion gmp
 
 ifneq ($(shell command -v pkg-config),)
 pkg_libs = $(shell pkg-config --libs $(1) 2>/dev/null)
