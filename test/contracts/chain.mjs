@@ -59,12 +59,13 @@ export function creationCode(step, { values, addressOf }) {
 }
 
 export class Chain {
-  /** Starts anvil on a port of the kernel's choice. */
-  static async start() {
+  /** Starts anvil on a port of the kernel's choice, on a genesis file if one is given. */
+  static async start(genesis) {
     const program = join(ROOT, 'test/node_modules/.bin/anvil');
     const child = spawn(program, ['--port', '0', '--hardfork', 'cancun', '--chain-id', '1337', '--gas-price', '0',
       '--base-fee', '0', '--auto-impersonate', '--accounts', '1', '--gas-limit', '30000000',
-      '--disable-min-priority-fee', '--no-request-size-limit', '--timestamp', '1700000000'],
+      '--disable-min-priority-fee', '--no-request-size-limit',
+      ...(genesis ? ['--init', genesis] : ['--timestamp', '1700000000'])],
     { stdio: ['ignore', 'pipe', 'inherit'] });
     const chain = new Chain();
     chain.child = child;

@@ -2,6 +2,12 @@
 // Tests of the system contracts on a throw-away chain. Needs `npm ci` in test/.
 //
 //   node test/contracts/run.mjs [part of a test's name]
+//
+// With CAIRN_GENESIS=FILE the contracts are not deployed but taken from the alloc of that genesis
+// file: the same tests then show that it is the post-state of the deployment. The file's chain id
+// is 1337 and its parameters are those that this prints:
+//
+//   node test/contracts/run.mjs --params
 
 import { Chain } from './chain.mjs';
 import { finish, test } from './check.mjs';
@@ -12,9 +18,14 @@ import * as governor from './test_governor.mjs';
 import * as money from './test_money.mjs';
 import * as registry from './test_registry.mjs';
 
-const chain = await Chain.start();
+if (process.argv[2] === '--params') {
+  console.log(JSON.stringify(consortium, null, 2));
+  process.exit(0);
+}
+const genesis = process.env.CAIRN_GENESIS;
+const chain = await Chain.start(genesis);
 try {
-  await chain.deploy(consortium);
+  if (!genesis) await chain.deploy(consortium);
   const world = new World(chain);
   await test('demo: the trainer gives the model hashes of rounds 1 to 5', async () => { world.demo = selection.playDemo(); });
   world.demo ??= selection.playDemo();
