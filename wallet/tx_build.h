@@ -9,6 +9,9 @@
 #include "chain/crypto/secret.h"
 #include "chain/types/tx.h"
 
+/// Gas that a call gets beyond its estimate, besides half of that.
+#define TX_GAS_ROOM 100000
+
 /// What the person wants.
 struct tx_intent {
     bool is_create;
@@ -37,7 +40,7 @@ struct tx_terms {
 };
 
 /// Fills type, chain, nonce, fees, gas and call of `*out`, unsigned; `data` is borrowed.
-/// Gas is the estimate and a fifth more, at most the block's limit. The most that is paid
+/// Gas is the estimate; for calls half of it and TX_GAS_ROOM more, at most the block's limit. The most that is paid
 /// per gas is twice the base fee and the tip. On a network without base fee an account
 /// without money pays nothing.
 /// @return ERR_INVALID (what was chosen contradicts itself; tip above the maximum),
