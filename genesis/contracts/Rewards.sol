@@ -12,7 +12,8 @@ import {ROLES, ROLE_AGGREGATOR, ROLE_PARTICIPANT} from "./Types.sol";
 /// @title Pools, bonds and payments
 /// @notice Holds every token that is staked or promised. For each token in it exactly one of three
 /// sums counts it: totalBonded, totalPools, totalOwed. Nothing is paid that was not put in, and
-/// whoever is owed something fetches it.
+/// whoever is owed something fetches it. Only the treasury, a fixed account that runs no code on
+/// receipt, is sent its part at once.
 contract Rewards is IRewards, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 

@@ -78,7 +78,7 @@ contract Rounds is RoundsBase, EIP712 {
     /// Runs any other function in the extension, on this contract's storage.
     fallback() external {
         address to = address(extension);
-        assembly ("memory-safe") {
+        assembly {
             calldatacopy(0, 0, calldatasize())
             let ok := delegatecall(gas(), to, 0, calldatasize(), 0, 0)
             returndatacopy(0, 0, returndatasize())
@@ -282,8 +282,10 @@ contract Rounds is RoundsBase, EIP712 {
         _requireNotPassed(r, r.commitSeconds);
         if (digest == 0) revert BadParameter("digest");
         if (!members.isMember(who)) revert NotMember(who);
-        uint256 have = rewards.allowed(who, address(this)) ? rewards.bonded(who, ROLE_PARTICIPANT) : 0;
-        if (have < r.minBond || have == 0) revert StakeTooLow(have, r.minBond);
+        // Stake that this contract may not reach is none. Where no bond is asked for, `allow` is.
+        bool reachable = rewards.allowed(who, address(this));
+        uint256 have = reachable ? rewards.bonded(who, ROLE_PARTICIPANT) : 0;
+        if (have < r.minBond || !reachable) revert StakeTooLow(have, r.minBond);
 
         Entry storage e = _entries[roundId][who];
         address[] storage list = _participants[roundId];

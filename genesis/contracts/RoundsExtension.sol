@@ -3,7 +3,16 @@ pragma solidity 0.8.28;
 
 import {IAggregationPolicy, IMembers, IModelRegistry, IReputation, IRewards} from "./Interfaces.sol";
 import {BadLength, BadParameter, Tainted, TooFewInputs, Unknown, WeightTooLarge} from "./Errors.sol";
-import {FamilyParams, ROLE_AGGREGATOR, ROLE_PARTICIPANT, Refusal, RoundParams, RoundPhase, Status, VersionState} from "./Types.sol";
+import {
+    FamilyParams,
+    ROLE_AGGREGATOR,
+    ROLE_PARTICIPANT,
+    Refusal,
+    RoundParams,
+    RoundPhase,
+    Status,
+    VersionState
+} from "./Types.sol";
 import {RoundsBase} from "./RoundsBase.sol";
 
 /// @title The part of Rounds that opens rounds and answers questions

@@ -341,6 +341,12 @@ scene('round: commit refuses strangers, the unbonded, nothing', async (w) => {
   await refuses(w.rewards.send(hospitals[1], 'allow', stranger), 'NotAllowed');
   await w.members.send(w.timelock.address, 'removeMember', hospitals[2]);
   await refuses(w.rounds.send(hospitals[2], 'commit', round, id('d')), 'NotMember');
+  await w.rewards.send(w.timelock.address, 'setMinBond', 0, 0); // for rounds opened later
+  await refuses(w.rounds.send(validators[0], 'commit', round, id('d')), 'StakeTooLow');
+  const free = await w.open();
+  await refuses(w.rounds.send(validators[0], 'commit', free, id('d')), 'StakeTooLow', [0n, 0n]);
+  await w.rewards.send(validators[0], 'allow', w.rounds.address);
+  await w.rounds.send(validators[0], 'commit', free, id('d'));
 });
 
 scene('round: cancel only while open, only by owner or governance', async (w) => {
