@@ -18,16 +18,19 @@ typedef struct {
     FE_T x, y, z;
 } CURVE(point_t);
 
+/// Is it the point at infinity?
 TOWER bool CURVE(is_infinity)(const CURVE(point_t) * a)
 {
     return FE(is_zero)(&a->z);
 }
 
+/// r = the point at infinity
 TOWER void CURVE(set_infinity)(CURVE(point_t) * r)
 {
     memset(r, 0, sizeof *r);
 }
 
+/// Does it satisfy the equation? Infinity does.
 TOWER bool CURVE(on_curve)(const CURVE(affine_t) * a)
 {
     if (a->infinity) return true;
@@ -39,6 +42,7 @@ TOWER bool CURVE(on_curve)(const CURVE(affine_t) * a)
     return FE(eq)(&y2, &x3);
 }
 
+/// The same point with Z = 1, or infinity.
 TOWER void CURVE(from_affine)(CURVE(point_t) * r, const CURVE(affine_t) * a)
 {
     if (a->infinity) {
@@ -50,6 +54,7 @@ TOWER void CURVE(from_affine)(CURVE(point_t) * r, const CURVE(affine_t) * a)
     FE(set_one)(&r->z);
 }
 
+/// The same point in two coordinates; costs an inversion.
 TOWER void CURVE(to_affine)(CURVE(affine_t) * r, const CURVE(point_t) * a)
 {
     if (CURVE(is_infinity)(a)) {
@@ -66,6 +71,7 @@ TOWER void CURVE(to_affine)(CURVE(affine_t) * r, const CURVE(point_t) * a)
     r->infinity = false;
 }
 
+/// r = -a
 TOWER void CURVE(neg)(CURVE(point_t) * r, const CURVE(point_t) * a)
 {
     r->x = a->x;

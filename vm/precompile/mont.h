@@ -102,6 +102,7 @@ MONT_INLINE void limbs_from_be(uint64_t *r, const uint8_t *in, size_t n)
     }
 }
 
+/// The same the other way round.
 MONT_INLINE void limbs_to_be(uint8_t *out, const uint64_t *a, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -110,6 +111,7 @@ MONT_INLINE void limbs_to_be(uint8_t *out, const uint64_t *a, size_t n)
     }
 }
 
+/// a < b?
 MONT_INLINE bool limbs_less(const uint64_t *a, const uint64_t *b, size_t n)
 {
     for (size_t i = n; i > 0; i--) {

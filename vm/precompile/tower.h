@@ -39,11 +39,13 @@ typedef struct {
 
 #include FIELD_CONSTANTS
 
+/// r = a + b
 MONT_INLINE void FIELD(fp_add)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const FIELD(fp_t) * b)
 {
     mont_add(r->l, a->l, b->l, FIELD(modulus), FIELD_LIMBS);
 }
 
+/// r = a - b
 MONT_INLINE void FIELD(fp_sub)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const FIELD(fp_t) * b)
 {
     mont_sub(r->l, a->l, b->l, FIELD(modulus), FIELD_LIMBS);
@@ -55,16 +57,19 @@ TOWER void FIELD(fp_mul)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const FIELD(fp_
     mont_mul(r->l, a->l, b->l, FIELD(modulus), FIELD(inv), FIELD_LIMBS);
 }
 
+/// r = a^2
 MONT_INLINE void FIELD(fp_sqr)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
 {
     FIELD(fp_mul)(r, a, a);
 }
 
+/// r = 2 a
 MONT_INLINE void FIELD(fp_dbl)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
 {
     FIELD(fp_add)(r, a, a);
 }
 
+/// a = 0?
 MONT_INLINE bool FIELD(fp_is_zero)(const FIELD(fp_t) * a)
 {
     uint64_t any = 0;
@@ -72,17 +77,20 @@ MONT_INLINE bool FIELD(fp_is_zero)(const FIELD(fp_t) * a)
     return any == 0;
 }
 
+/// a = b?
 MONT_INLINE bool FIELD(fp_eq)(const FIELD(fp_t) * a, const FIELD(fp_t) * b)
 {
     return memcmp(a, b, sizeof *a) == 0;
 }
 
+/// r = -a
 MONT_INLINE void FIELD(fp_neg)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
 {
     const FIELD(fp_t) zero = {{0}};
     FIELD(fp_sub)(r, &zero, a);
 }
 
+/// r = 1
 MONT_INLINE void FIELD(fp_set_one)(FIELD(fp_t) * r)
 {
     memcpy(r->l, FIELD(one), sizeof r->l);
@@ -127,6 +135,7 @@ TOWER void FIELD(fp_to_limbs)(uint64_t *out, const FIELD(fp_t) * a)
     mont_mul(out, a->l, unit, FIELD(modulus), FIELD(inv), FIELD_LIMBS);
 }
 
+/// Writes 8 * FIELD_LIMBS big-endian bytes.
 TOWER void FIELD(fp_to_be)(uint8_t *out, const FIELD(fp_t) * a)
 {
     uint64_t t[FIELD_LIMBS];
@@ -136,45 +145,53 @@ TOWER void FIELD(fp_to_be)(uint8_t *out, const FIELD(fp_t) * a)
 
 // ---- Fp2 ----------------------------------------------------------------------------------
 
+/// r = a + b
 MONT_INLINE void FIELD(fp2_add)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
 {
     FIELD(fp_add)(&r->c0, &a->c0, &b->c0);
     FIELD(fp_add)(&r->c1, &a->c1, &b->c1);
 }
 
+/// r = a - b
 MONT_INLINE void FIELD(fp2_sub)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
 {
     FIELD(fp_sub)(&r->c0, &a->c0, &b->c0);
     FIELD(fp_sub)(&r->c1, &a->c1, &b->c1);
 }
 
+/// r = 2 a
 MONT_INLINE void FIELD(fp2_dbl)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 {
     FIELD(fp2_add)(r, a, a);
 }
 
+/// r = -a
 MONT_INLINE void FIELD(fp2_neg)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 {
     FIELD(fp_neg)(&r->c0, &a->c0);
     FIELD(fp_neg)(&r->c1, &a->c1);
 }
 
+/// r = a0 - a1 u, which is a^p
 MONT_INLINE void FIELD(fp2_conj)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 {
     r->c0 = a->c0;
     FIELD(fp_neg)(&r->c1, &a->c1);
 }
 
+/// a = 0?
 MONT_INLINE bool FIELD(fp2_is_zero)(const FIELD(fp2_t) * a)
 {
     return FIELD(fp_is_zero)(&a->c0) && FIELD(fp_is_zero)(&a->c1);
 }
 
+/// a = b?
 MONT_INLINE bool FIELD(fp2_eq)(const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
 {
     return memcmp(a, b, sizeof *a) == 0;
 }
 
+/// r = 1
 MONT_INLINE void FIELD(fp2_set_one)(FIELD(fp2_t) * r)
 {
     memset(r, 0, sizeof *r);
@@ -206,6 +223,7 @@ TOWER void FIELD(fp2_sqr)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
     FIELD(fp_dbl)(&r->c1, &cross);
 }
 
+/// r = a b, b in Fp
 TOWER void FIELD(fp2_mul_fp)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a, const FIELD(fp_t) * b)
 {
     FIELD(fp_mul)(&r->c0, &a->c0, b);
@@ -234,6 +252,7 @@ MONT_INLINE void FIELD(fp2_mul_xi)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
     r->c0 = k0;
 }
 
+/// r = 1 / a; 0 for 0
 TOWER void FIELD(fp2_inv)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 {
     FIELD(fp_t) norm, t;
@@ -248,6 +267,7 @@ TOWER void FIELD(fp2_inv)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 
 // ---- Fp6 ----------------------------------------------------------------------------------
 
+/// r = a + b
 TOWER void FIELD(fp6_add)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a, const FIELD(fp6_t) * b)
 {
     FIELD(fp2_add)(&r->c0, &a->c0, &b->c0);
@@ -255,6 +275,7 @@ TOWER void FIELD(fp6_add)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a, const FIELD(
     FIELD(fp2_add)(&r->c2, &a->c2, &b->c2);
 }
 
+/// r = a - b
 TOWER void FIELD(fp6_sub)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a, const FIELD(fp6_t) * b)
 {
     FIELD(fp2_sub)(&r->c0, &a->c0, &b->c0);
@@ -262,6 +283,7 @@ TOWER void FIELD(fp6_sub)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a, const FIELD(
     FIELD(fp2_sub)(&r->c2, &a->c2, &b->c2);
 }
 
+/// r = -a
 TOWER void FIELD(fp6_neg)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a)
 {
     FIELD(fp2_neg)(&r->c0, &a->c0);
@@ -333,6 +355,7 @@ TOWER void FIELD(fp6_mul_0)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a, const FIEL
     FIELD(fp2_mul)(&r->c2, &a->c2, d);
 }
 
+/// r = 1 / a; 0 for 0
 TOWER void FIELD(fp6_inv)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a)
 {
     FIELD(fp2_t) t0, t1, t2, x, norm;
@@ -362,12 +385,14 @@ TOWER void FIELD(fp6_inv)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a)
 
 // ---- Fp12 ---------------------------------------------------------------------------------
 
+/// r = 1
 TOWER void FIELD(fp12_set_one)(FIELD(fp12_t) * r)
 {
     memset(r, 0, sizeof *r);
     FIELD(fp2_set_one)(&r->c0.c0);
 }
 
+/// a = 1?
 TOWER bool FIELD(fp12_is_one)(const FIELD(fp12_t) * a)
 {
     FIELD(fp12_t) one;
@@ -375,6 +400,7 @@ TOWER bool FIELD(fp12_is_one)(const FIELD(fp12_t) * a)
     return memcmp(a, &one, sizeof one) == 0;
 }
 
+/// r = a b in three products of Fp6
 TOWER void FIELD(fp12_mul)(FIELD(fp12_t) * r, const FIELD(fp12_t) * a, const FIELD(fp12_t) * b)
 {
     FIELD(fp6_t) v0, v1, sa, sb;
@@ -411,6 +437,7 @@ TOWER void FIELD(fp12_conj)(FIELD(fp12_t) * r, const FIELD(fp12_t) * a)
     FIELD(fp6_neg)(&r->c1, &a->c1);
 }
 
+/// r = 1 / a; 0 for 0
 TOWER void FIELD(fp12_inv)(FIELD(fp12_t) * r, const FIELD(fp12_t) * a)
 {
     FIELD(fp6_t) norm, t;
@@ -467,7 +494,7 @@ MONT_INLINE void FIELD(fp4_sqr)(FIELD(fp2_t) * r0, FIELD(fp2_t) * r1, const FIEL
     FIELD(fp2_add)(r0, &a2, &b2);
 }
 
-/// r = 3 t - 2 z and 3 t + 2 z
+/// r = 3 t - 2 z
 MONT_INLINE void FIELD(fp2_3t_minus_2z)(FIELD(fp2_t) * r, const FIELD(fp2_t) * t,
                                         const FIELD(fp2_t) * z)
 {
@@ -477,6 +504,7 @@ MONT_INLINE void FIELD(fp2_3t_minus_2z)(FIELD(fp2_t) * r, const FIELD(fp2_t) * t
     FIELD(fp2_add)(r, &d, t);
 }
 
+/// r = 3 t + 2 z
 MONT_INLINE void FIELD(fp2_3t_plus_2z)(FIELD(fp2_t) * r, const FIELD(fp2_t) * t,
                                        const FIELD(fp2_t) * z)
 {

@@ -173,3 +173,45 @@ Test(precompile, ecrecover_never_refuses)
     cr_expect_eq(out.len, 0, "r = 0");
     arena_deinit(&a);
 }
+
+/// Goal: the hashes are the published ones of "abc".
+Test(precompile, hashes_of_abc)
+{
+    struct arena a;
+    cr_assert(err_ok(arena_init(&a, 1 << 16)));
+    // RFC 7693, appendix A: the one block of BLAKE2b-512("abc").
+    static const char blake2f_abc[] =
+        "0000000c48c9bdf267e6096a3ba7ca8485ae67bb2bf894fe72f36e3cf1361d5f3af54fa5d182e6ad7f520e511f"
+        "6c3e2b8c68059b6bbd41fbabd9831f79217e1319cde05b61626300000000000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000000300000000000000000000000000000001";
+    const struct {
+        uint8_t low;
+        const char *input;
+        const char *output;
+    } rows[] = {
+        {2, "616263", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {3, "616263", "0000000000000000000000008eb208f7e05d987a9b044a8e98c6b087f15a0bfc"},
+        {4, "616263", "616263"},
+        {4, "", ""},
+        {9, blake2f_abc,
+         "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab792dc252d5de4"
+         "5"
+         "33cc9518d38aa8dbc4925ab92386edd4009923"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint8_t in[256];
+        size_t len;
+        cr_assert(err_ok(hex_decode(in, sizeof in, &len, bytes_of_str(rows[i].input))));
+        const address_t at = low_address(rows[i].low);
+        uint64_t gas_left = 100000;
+        bytes_t out;
+        cr_assert_eq(precompile_run(&out, &gas_left, &a, REV_CANCUN, &at, bytes_make(in, len)),
+                     EVM_SUCCESS);
+        char text[200];
+        hex_encode(text, out);
+        cr_expect_str_eq(text, rows[i].output, "0x%02x: %s", rows[i].low, text);
+    }
+    arena_deinit(&a);
+}
