@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Other people's clients against cairnd --dev: ethers, viem, cast; web3.py where it is
+# installed. Packages of test/package-lock.json are installed into build/interop.
+#
+# usage: test/interop/run.sh [CAIRND]
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+CAIRND=${1:-${CAIRND:-$root/build/cairnd}}
+export CAIRND
+work=$root/build/interop
+NODE=${NODE:-node}
+NPM=${NPM:-npm}
+
+missing() {
+    echo "interop: MISSING $1: $2" >&2
+    skipped="${skipped:+$skipped, }$1"
+}
+
+[ -x "$CAIRND" ] || { echo "interop: there is no $CAIRND: run make first" >&2; exit 1; }
+command -v "$NODE" >/dev/null || { echo "interop: node is missing: apt install nodejs npm" >&2; exit 1; }
+command -v "$NPM" >/dev/null || { echo "interop: npm is missing: apt install npm" >&2; exit 1; }
+
+mkdir -p "$work"
+if ! cmp -s "$root/test/package-lock.json" "$work/installed.json"; then
+    cp "$root/test/package.json" "$root/test/package-lock.json" "$work/"
+    (cd "$work" && "$NPM" ci --no-audit --no-fund --loglevel=error)
+    cp "$root/test/package-lock.json" "$work/installed.json"
+fi
+export CAIRN_NODE_MODULES="$work/node_modules"
+
+skipped=
+failed=0
+for client in ethers viem; do
+    "$NODE" "$root/test/interop/$client.mjs" || failed=$((failed + 1))
+done
+if "$work/node_modules/.bin/cast" --version >/dev/null 2>&1; then
+    "$NODE" "$root/test/interop/cast.mjs" || failed=$((failed + 1))
+else
+    missing cast "the package has no binary for this machine"
+fi
+if /usr/bin/env python3 -c 'import web3' 2>/dev/null; then
+    python3 "$root/test/interop/web3_py.py" || failed=$((failed + 1))
+else
+    missing web3.py "python3 -m pip install web3"
+fi
+echo "interop: $failed failed${skipped:+, not run: $skipped}"
+[ "$failed" -eq 0 ]
