@@ -157,7 +157,7 @@ static err_t sort_slots(struct work *w, struct slot_work **out, const struct acc
     if (slots == NULL) return NO_ROOM;
     for (size_t first = 0; first < c->slot_count; first += 64) {
         const size_t n = c->slot_count - first < 64 ? c->slot_count - first : 64;
-        bytes_t in[64];
+        bytes_t in[64] = {{0}};
         hash_t hashes[64];
         for (size_t i = 0; i < n; i++) in[i] = BYTES_OF(c->slots[first + i].key);
         keccak256_many(hashes, in, n);
@@ -236,7 +236,7 @@ static err_t sort_accounts(struct work *w, const struct state_diff *diff)
     if (u->accounts == NULL || u->storage_tries == NULL || u->codes == NULL) return NO_ROOM;
     for (size_t first = 0; first < count; first += 64) {
         const size_t n = count - first < 64 ? count - first : 64;
-        bytes_t in[64];
+        bytes_t in[64] = {{0}};
         hash_t hashes[64];
         for (size_t i = 0; i < n; i++) in[i] = BYTES_OF(diff->accounts[first + i].address);
         keccak256_many(hashes, in, n);

@@ -23,7 +23,7 @@ static void check_chunk(void *arg, size_t i)
     struct check_job *job = arg;
     const size_t first = i * CHUNK;
     const size_t n = job->count - first < CHUNK ? job->count - first : CHUNK;
-    bytes_t in[CHUNK];
+    bytes_t in[CHUNK] = {{0}};
     hash_t out[CHUNK];
     for (size_t j = 0; j < n; j++) in[j] = job->all[first + j]->raw;
     keccak256_many(out, in, n);
@@ -214,7 +214,7 @@ static void name_chunk(void *arg, size_t i)
     const size_t first = i * CHUNK;
     const size_t n = job->count - first < CHUNK ? job->count - first : CHUNK;
     struct trie_node *hashed[CHUNK];
-    bytes_t in[CHUNK];
+    bytes_t in[CHUNK] = {{0}};
     hash_t out[CHUNK];
     size_t hashes = 0;
     for (size_t j = 0; j < n; j++) {

@@ -5,70 +5,12 @@
 #include "chain/crypto/keccak.h"
 #include "chain/trie/list_root.h"
 #include "chain/trie/proof.h"
+#include "test/support/memory_nodes.h"
 #include "test/support/naive_trie.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/// A store of nodes by path, in memory, that notices what should not happen.
-struct memory_nodes {
-    struct entry {
-        uint8_t path[80];
-        size_t path_len;
-        uint8_t node[640];
-        size_t len;
-    } * items;
-    size_t count;
-    size_t cap;
-};
-
-static size_t find(const struct memory_nodes *m, const uint8_t *path, size_t len)
-{
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->items[i].path_len == len && memcmp(m->items[i].path, path, len) == 0) return i;
-    }
-    return m->count;
-}
-
-static err_t memory_node(void *ctx, bytes_t *out, const uint8_t *path, size_t len)
-{
-    const struct memory_nodes *m = ctx;
-    const size_t i = find(m, path, len);
-    if (i == m->count) return FAIL(NOT_FOUND, "no such path");
-    *out = bytes_make(m->items[i].node, m->items[i].len);
-    return OK;
-}
-
-static void memory_write(struct memory_nodes *m, const struct trie *t)
-{
-    size_t count;
-    const struct trie_change *c = trie_deletes(t, &count);
-    for (size_t i = 0; i < count; i++) {
-        const size_t at = find(m, c[i].path, c[i].path_len);
-        cr_assert(at < m->count, "a path is cleared that was never written");
-        m->items[at] = m->items[--m->count];
-    }
-    c = trie_writes(t, &count);
-    for (size_t i = 0; i < count; i++) {
-        size_t at = find(m, c[i].path, c[i].path_len);
-        if (at == m->count) {
-            if (m->count == m->cap) {
-                m->cap = m->cap == 0 ? 256 : 2 * m->cap;
-                m->items = realloc(m->items, m->cap * sizeof *m->items);
-                cr_assert_not_null(m->items);
-            }
-            m->count++;
-        }
-        struct entry *e = &m->items[at];
-        cr_assert_leq(c[i].path_len, sizeof e->path);
-        cr_assert_leq(c[i].node.len, sizeof e->node);
-        if (c[i].path_len > 0) memcpy(e->path, c[i].path, c[i].path_len);
-        e->path_len = c[i].path_len;
-        memcpy(e->node, c[i].node.data, c[i].node.len);
-        e->len = c[i].node.len;
-    }
-}
 
 static uint64_t next_random(uint64_t *s)
 {
@@ -138,7 +80,7 @@ static void run_batches(size_t key_len, unsigned key_bits, size_t value_max, siz
     }
     hash_t root = KECCAK_RLP_NULL;
     for (size_t b = 0; b < batches; b++) {
-        const struct trie_source source = {memory_node, &nodes};
+        const struct trie_source source = memory_nodes_source(&nodes);
         struct trie *t;
         arena_reset(&arena);
         cr_assert(err_ok(trie_open(&t, &arena, &source, &root)));
@@ -163,7 +105,7 @@ static void run_batches(size_t key_len, unsigned key_bits, size_t value_max, siz
         const hash_t expected = model_root(m);
         cr_assert(hash_eq(&root, &expected), "batch %zu of keys %zu/%u: root differs", b, key_len,
                   key_bits);
-        memory_write(&nodes, t);
+        memory_nodes_write(&nodes, t);
 
         // What is stored is what a trie built at once would store: nothing is left over.
         struct trie *fresh;
@@ -180,7 +122,7 @@ static void run_batches(size_t key_len, unsigned key_bits, size_t value_max, siz
                      stored);
         for (size_t i = 0; i < stored; i++) {
             bytes_t node;
-            cr_assert(err_ok(memory_node(&nodes, &node, all[i].path, all[i].path_len)));
+            cr_assert(err_ok(source.node(&nodes, &node, all[i].path, all[i].path_len)));
             cr_assert(bytes_eq(node, all[i].node));
         }
 
@@ -202,7 +144,7 @@ static void run_batches(size_t key_len, unsigned key_bits, size_t value_max, siz
         }
     }
     cr_log_info("%zu keys at the end", model_live(m));
-    free(nodes.items);
+    memory_nodes_deinit(&nodes);
     free(m);
     arena_deinit(&arena);
 }
@@ -275,13 +217,13 @@ Test(trie, damaged_nodes_are_refused)
         cr_assert(err_ok(trie_put(t, BYTES_OF(*key), BYTES_OF(*key))));
     }
     cr_assert(err_ok(trie_finish(&t, 1, NULL)));
-    memory_write(&nodes, t);
+    memory_nodes_write(&nodes, t);
     const hash_t root = trie_root(t);
-    const struct trie_source source = {memory_node, &nodes};
+    const struct trie_source source = memory_nodes_source(&nodes);
 
     for (size_t i = 0; i < nodes.count; i++) {
         for (int damage = 0; damage < 3; damage++) {
-            const struct entry kept = nodes.items[i];
+            const struct memory_node kept = nodes.items[i];
             if (damage == 0) nodes.items[i].node[kept.len - 1] ^= 1;
             if (damage == 1) nodes.items[i].len--;
             if (damage == 2)
@@ -297,7 +239,7 @@ Test(trie, damaged_nodes_are_refused)
             nodes.items[i] = kept;
         }
     }
-    free(nodes.items);
+    memory_nodes_deinit(&nodes);
     arena_deinit(&arena);
 }
 
