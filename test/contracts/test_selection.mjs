@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { ROOT } from './chain.mjs';
 import { equal, ok, random, refuses, test } from './check.mjs';
 import * as m from './model.mjs';
@@ -12,6 +13,22 @@ function packBig(t) {
   const out = Buffer.alloc(2048);
   t.forEach((v, k) => out.writeBigInt64BE(BigInt(v), 8 * k));
   return out;
+}
+
+/** The program that selects as C does, if somebody has built it ("make tools"). */
+const cProgram = [process.env.CAIRN_BIN ?? 'build', 'build/release', 'build/debug']
+  .map((dir) => resolve(ROOT, dir, 'tools/fed_select')).find(existsSync);
+
+/** What C answers to each case {policy, f, sketches}: {accepted, scores} or null. */
+function selectInC(cases) {
+  const lines = cases.map(({ policy, f, sketches }) =>
+    [policy === 'FedAvg' ? 0 : 1, f, ...sketches.map((t) => packBig(t).toString('hex'))].join(' '));
+  const out = execFileSync(cProgram, { input: lines.join('\n') + '\n', maxBuffer: 2 ** 26 }).toString();
+  return out.trim().split('\n').map((line, k) => {
+    if (line === 'refused') return null;
+    const [bitmap, ...scores] = line.split(' ').map(BigInt);
+    return { accepted: bits(bitmap, cases[k].sketches.length), scores };
+  });
 }
 
 const bits = (bitmap, n) => [...Array(n).keys()].filter((i) => (BigInt(bitmap) >> BigInt(i)) & 1n);
@@ -52,6 +69,7 @@ export async function run(world) {
       bits: () => BigInt(rnd(2)),
     };
     let cases = 0;
+    const asked = [];
     for (const [kind, draw] of Object.entries(kinds)) {
       for (const n of [1, 2, 3, 5, 6, 7, 12]) {
         const sketches = Array.from({ length: n }, () => Array.from({ length: 256 }, draw));
@@ -63,6 +81,7 @@ export async function run(world) {
         equal(gotAvg.accepted, wantAvg.accepted, `${kind} ${n}`);
         equal(gotAvg.scores, wantAvg.scores, `${kind} ${n}`);
         const want = m.select('MultiKrum', f, sketches);
+        asked.push({ policy: 'FedAvg', f: 0, sketches, want: wantAvg }, { policy: 'MultiKrum', f, sketches, want });
         if (want === null) {
           await refuses(solidity('MultiKrum', f, sketches), 'TooFewInputs');
         } else {
@@ -74,6 +93,9 @@ export async function run(world) {
       }
     }
     equal(cases, 28);
+    if (!cProgram) return console.log('      SKIP the comparison with C: "make tools" was not run');
+    for (const [k, got] of selectInC(asked).entries()) equal(got && { ...got }, asked[k].want, `C, case ${k}`);
+    return console.log(`      C agrees on ${asked.length} selections`);
   });
 
   await test('selection: ties go to the earlier commit, duplicates lose their weight', async () => {
