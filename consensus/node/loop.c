@@ -393,7 +393,7 @@ err_t loop_new(struct loop **out, struct node *n, const struct qbft_options *opt
     uv_timer_init(&l->uv, &l->round_timer);
     l->wake.data = l->block_timer.data = l->round_timer.data = l;
     *out = l;
-    TRY(arena_init(&l->arena, (size_t)4 * 1024 * 1024));
+    TRY(arena_init(&l->arena, GUARD_RECORD_MAX + (size_t)4 * 1024 * 1024));
     TRY(arena_init(&l->message_arena, (size_t)64 * 1024 * 1024));
     TRY(queue_new(&l->posts, MAX_POSTS, wake, l));
     return qbft_new(&l->core, &l->arena, options, record);

@@ -207,8 +207,9 @@ struct qbft;
 
 /// Makes a validator that resumes from what its guard last saved (all zero: never signed
 /// anything). It does nothing until the first QBFT_EV_NEW_BLOCK.
-/// @param arena  retains: lives as long as the state
-/// @return ERR_FULL, ERR_MALFORMED (the record's certificate does not decode)
+/// @param arena   retains: lives as long as the state; as large as the record may be and 1 MiB
+/// @param record  copied
+/// @return ERR_FULL
 MUST_USE err_t qbft_new(struct qbft **out, struct arena *arena, const struct qbft_options *options,
                         const struct guard_record *record);
 /// Gives back the memory that is not in the arena. NULL is allowed.

@@ -37,6 +37,11 @@ err_t qbft_new(struct qbft **out, struct arena *arena, const struct qbft_options
     if (q == NULL) return FAIL(FULL, "qbft: no room for the state");
     q->options = *options;
     q->record = *record;
+    bool full = false;
+    q->record.prepared_block = arena_copy(arena, record->prepared_block, &full);
+    q->record.prepared_prepares = arena_copy(arena, record->prepared_prepares, &full);
+    q->record.proposal_block = arena_copy(arena, record->proposal_block, &full);
+    if (full) return FAIL(FULL, "qbft: no room for the guard's record");
     q->self = NOT_A_VALIDATOR;
     err_t err =
         arena_init(&q->height_arena, options->max_bytes != 0 ? options->max_bytes : HEIGHT_BYTES);

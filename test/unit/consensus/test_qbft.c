@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Goal: n validators in memory agree, in every order of trouble that the fact sheet lists, and
+/// nobody ever contradicts himself (qbft_net.c checks that at every message).
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "test/unit/consensus/qbft_net.h"
+
+static struct qbft_net net; // large; each test is a process of its own
+
+static bool all_decided_in(uint64_t height, uint32_t round)
+{
+    for (size_t i = 0; i < net.n; i++) {
+        if (net.nodes[i].head != height || net.nodes[i].head_round != round) return false;
+    }
+    return true;
+}
+
+Test(qbft, happy_path)
+{
+    static const size_t sizes[] = {1, 2, 3, 4, 7, 10};
+    static const enum qbft_wire wires[] = {QBFT_WIRE_BESU26, QBFT_WIRE_BESU25, QBFT_WIRE_GOQUORUM};
+    for (size_t w = 0; w < ARRAY_LEN(wires); w++) {
+        for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
+            qbft_net_init(&net, sizes[s], wires[w], s);
+            cr_expect(qbft_net_run_to(&net, 5, 8000), "n=%zu", sizes[s]);
+            size_t built = 0;
+            for (size_t i = 0; i < net.n; i++) {
+                cr_expect_eq(net.nodes[i].head_round, 0);
+                cr_expect_eq(net.nodes[i].blamed, 0);
+                for (size_t h = 1; h <= 5; h++) built += net.nodes[i].built[h];
+            }
+            cr_expect_eq(built, 5, "n=%zu: one builder per height, not %zu", sizes[s], built);
+            qbft_net_deinit(&net);
+        }
+    }
+}
+
+/// Besu's rule and GoQuorum's, as the fact sheet 3 has them.
+Test(qbft, proposers_take_turns)
+{
+    address_t v[4] = {{{1}}, {{3}}, {{5}}, {{7}}};
+    const address_t none = {{0}};
+    const address_t between = {{4}};
+    const address_t last = {{9}};
+    static const struct {
+        const char *name;
+        int previous; // index, -1: zero address, -2: between 3 and 5, -3: above all
+        uint64_t height;
+        uint32_t round;
+        enum qbft_wire wire;
+        size_t want;
+    } cases[] = {
+        {"after the first", 0, 9, 0, QBFT_WIRE_BESU26, 1},
+        {"after the last", 3, 9, 0, QBFT_WIRE_BESU26, 0},
+        {"round adds", 1, 9, 3, QBFT_WIRE_BESU26, 1},
+        {"block 1", -1, 1, 0, QBFT_WIRE_BESU26, 0},
+        {"voted out: the next above", -2, 9, 0, QBFT_WIRE_BESU26, 2},
+        {"voted out: none above", -3, 9, 1, QBFT_WIRE_BESU26, 1},
+        {"GoQuorum block 1", -1, 1, 0, QBFT_WIRE_GOQUORUM, 0},
+        {"GoQuorum voted out", -2, 9, 0, QBFT_WIRE_GOQUORUM, 1},
+        {"GoQuorum in the set", 2, 9, 0, QBFT_WIRE_GOQUORUM, 3},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const address_t *previous = cases[i].previous >= 0    ? &v[cases[i].previous]
+                                    : cases[i].previous == -1 ? &none
+                                    : cases[i].previous == -2 ? &between
+                                                              : &last;
+        const address_t *p =
+            qbft_proposer(v, 4, previous, cases[i].height, cases[i].round, cases[i].wire);
+        cr_expect_eq(p, &v[cases[i].want], "%s", cases[i].name);
+    }
+}
+
+static bool from_node(void *ctx, const struct net_letter *l)
+{
+    return l->from == *(const size_t *)ctx;
+}
+
+Test(qbft, silent_proposer_costs_a_round)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 1);
+    size_t silent = 0; // proposes block 1
+    net.lost = from_node;
+    net.ctx = &silent;
+    cr_expect(qbft_net_run_to(&net, 1, 10000));
+    cr_expect(all_decided_in(1, 1));
+    qbft_net_deinit(&net);
+}
+
+/// besu#7875: prepared in round 0 and again in round 1 without a decision, decided in round 2.
+static bool commits_before_round(void *ctx, const struct net_letter *l)
+{
+    return l->code == QBFT_COMMIT && l->round < *(const uint32_t *)ctx;
+}
+
+Test(qbft, prepared_block_is_proposed_again)
+{
+    static const enum qbft_wire wires[] = {QBFT_WIRE_BESU26, QBFT_WIRE_BESU25, QBFT_WIRE_GOQUORUM};
+    for (size_t w = 0; w < ARRAY_LEN(wires); w++) {
+        qbft_net_init(&net, 4, wires[w], 2);
+        uint32_t until = 2;
+        net.lost = commits_before_round;
+        net.ctx = &until;
+        cr_expect(qbft_net_run_to(&net, 1, 30000));
+        cr_expect(all_decided_in(1, 2), "round %u", net.nodes[0].head_round);
+        // One block only was ever built, and its builder stays its coinbase.
+        size_t built = 0;
+        for (size_t i = 0; i < 4; i++) built += net.nodes[i].built[1];
+        cr_expect_eq(built, 1);
+        cr_expect(address_eq(&net.nodes[1].head_proposer, &net.nodes[0].address));
+        qbft_net_deinit(&net);
+    }
+}
+
+Test(qbft, one_third_down_goes_on)
+{
+    qbft_net_init(&net, 7, QBFT_WIRE_BESU26, 3);
+    qbft_net_kill(&net, 2);
+    qbft_net_kill(&net, 5);
+    cr_expect(qbft_net_run_to(&net, 10, 120000));
+    qbft_net_deinit(&net);
+
+    // One more, and nothing moves; back again, and it goes on.
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 3);
+    cr_expect(qbft_net_run_to(&net, 2, 10000));
+    qbft_net_kill(&net, 2);
+    qbft_net_kill(&net, 3);
+    qbft_net_run_ms(&net, 3600 * 1000);
+    cr_expect_leq(net.nodes[0].head, 3);
+    struct qbft_view v;
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect_leq(v.round, 2, "an hour alone must not drive the round up: %u", v.round);
+    const uint64_t before = net.nodes[0].head;
+    qbft_net_start(&net, 2);
+    cr_expect(qbft_net_run_to(&net, before + 2, 30000), "no block after healing");
+    qbft_net_deinit(&net);
+}
+
+Test(qbft, f_plus_1_round_changes_pull_along)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 4);
+    struct arena a;
+    cr_assert(err_ok(arena_init(&a, 1024 * 1024)));
+    struct qbft_view v;
+    const struct qbft_send five = {.code = QBFT_ROUND_CHANGE, .sequence = 1, .round = 5};
+    const struct qbft_send nine = {.code = QBFT_ROUND_CHANGE, .sequence = 1, .round = 9};
+    cr_expect(
+        err_ok(qbft_net_deliver(&net, 0, QBFT_ROUND_CHANGE, qbft_net_forge(&net, &a, 1, &nine))));
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect_eq(v.round, 0, "one validator moves nobody");
+    cr_expect(
+        err_ok(qbft_net_deliver(&net, 0, QBFT_ROUND_CHANGE, qbft_net_forge(&net, &a, 1, &five))));
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect_eq(v.round, 0, "nor does he by saying it twice");
+    cr_expect(
+        err_ok(qbft_net_deliver(&net, 0, QBFT_ROUND_CHANGE, qbft_net_forge(&net, &a, 2, &nine))));
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect_eq(v.round, 5, "f+1 do, to the lowest of their rounds");
+    cr_expect(net.nodes[0].disk.round_change_sent);
+    cr_expect_eq(net.nodes[0].disk.round, 5);
+    arena_deinit(&a);
+    qbft_net_deinit(&net);
+}
+
+Test(qbft, invalid_block_gets_no_votes)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 5);
+    for (size_t i = 1; i < 4; i++) net.nodes[i].refuse_blocks = true;
+    qbft_net_run_ms(&net, 900); // round 0 of block 1 comes to nothing
+    for (size_t i = 0; i < 4; i++) cr_expect_eq(net.nodes[i].head, 0);
+    for (size_t i = 1; i < 4; i++) {
+        net.nodes[i].refuse_blocks = false;
+        cr_expect(!net.nodes[i].disk.prepare.sent);
+    }
+    cr_expect(qbft_net_run_to(&net, 2, 20000));
+    qbft_net_deinit(&net);
+}
+
+Test(qbft, on_demand_waits_for_transactions)
+{
+    qbft_net_init(&net, 1, QBFT_WIRE_BESU26, 6);
+    net.on_demand = true;
+    cr_expect(qbft_net_run_to(&net, 1, 3000)); // the first head was set before
+    const size_t built = net.nodes[0].built[2];
+    // The timer is due, the builder finds nothing: no block, and the core is idle again.
+    qbft_net_step(&net);
+    struct qbft_view v;
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect_eq(net.nodes[0].head, 1);
+    cr_expect_eq(v.phase, QBFT_IDLE);
+    cr_expect_eq(net.nodes[0].built[2], built + 1);
+    qbft_net_deinit(&net);
+}
+
+/// Threat model 4.2, "future heights and rounds".
+Test(qbft, early_messages_are_kept_within_bounds)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 7);
+    struct arena a;
+    cr_assert(err_ok(arena_init(&a, 64 * 1024 * 1024)));
+    struct qbft_view v;
+    struct qbft_send s = {.code = QBFT_PREPARE, .sequence = 12};
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 1, &s))));
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect_eq(v.future_count, 0, "further than ten heights");
+    size_t refused = 0;
+    for (uint32_t i = 0; i < 2000; i++) {
+        s.sequence = 2 + i % 10;
+        s.round = i / 10;
+        const err_t err = qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 1, &s));
+        if (err.kind == ERR_FULL) refused++;
+    }
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect_eq(v.future_count, 250, "one author has its share: %zu", v.future_count);
+    cr_expect_eq(refused, 1750);
+    s = (struct qbft_send){.code = QBFT_COMMIT, .sequence = 3};
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 2, &s))));
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 2, &s))));
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect_eq(v.future_count, 251, "others are not crowded out, and nothing is kept twice");
+    arena_deinit(&a);
+    qbft_net_deinit(&net);
+}
+
+Test(qbft, a_late_node_uses_what_came_early)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 8);
+    // Node 3 hears nothing of height 1's commits; it learns of the block when restarted, by
+    // which time messages of height 2 wait for it.
+    cr_expect(qbft_net_run_to(&net, 3, 10000));
+    qbft_net_deinit(&net);
+}
+
+Test(qbft, equivocation_is_evidence_and_strangers_are_blamed)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 9);
+    struct arena a;
+    cr_assert(err_ok(arena_init(&a, 1024 * 1024)));
+    struct qbft_send s = {.code = QBFT_PREPARE, .sequence = 1, .digest = {{1}}};
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 1, &s))));
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 1, &s))));
+    cr_expect_eq(net.nodes[0].evidence, 0, "the same again is none");
+    s.digest.b[0] = 2;
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 1, &s))));
+    cr_expect_eq(net.nodes[0].evidence, 1);
+
+    net.nodes[9].address.b[0] = 0x77;
+    const err_t err = qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 9, &s));
+    cr_expect_eq(err.kind, ERR_INVALID);
+    cr_expect_eq(net.nodes[0].blamed, 1);
+
+    // A second process with our key: we stop signing.
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 0, &s))));
+    cr_expect(net.nodes[0].self_conflict);
+    struct qbft_view v;
+    qbft_look(net.nodes[0].core, &v);
+    cr_expect(v.muted && !v.is_validator);
+    arena_deinit(&a);
+    qbft_net_deinit(&net);
+}
+
+/// quorum#583: a bad seal must not count, or the block would be spoilt.
+Test(qbft, a_bad_seal_does_not_count)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 10);
+    uint32_t all = QBFT_MAX_ROUND;
+    net.lost = commits_before_round;
+    net.ctx = &all;
+    qbft_net_run_ms(&net, 1300); // prepared, and no commits arrive
+    struct qbft_view v;
+    qbft_look(net.nodes[0].core, &v);
+    cr_assert_eq(v.phase, QBFT_PREPARED);
+    struct arena a;
+    cr_assert(err_ok(arena_init(&a, 1024 * 1024)));
+    struct qbft_send s = {.code = QBFT_COMMIT,
+                          .sequence = 1,
+                          .digest = net.nodes[0].disk.commit.digest,
+                          .seal_hash = {{0xbb}}};
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 1, &s))));
+    cr_expect_eq(net.nodes[0].blamed, 1);
+    s.seal_hash = s.digest;
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 2, &s))));
+    cr_expect_eq(net.nodes[0].head, 0, "own, one bad, one good: no quorum");
+    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 3, &s))));
+    cr_expect_eq(net.nodes[0].head, 1, "own and two good: final");
+    arena_deinit(&a);
+    qbft_net_deinit(&net);
+}
+
+/// --- restarts: threat model 4.3 ---
+
+Test(qbft, killed_after_every_record)
+{
+    size_t restarts = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        qbft_net_init(&net, seed % 3 == 0 ? 1 : 4, QBFT_WIRE_BESU26, seed);
+        net.crash_percent = 15;
+        net.max_delay_ms = 40;
+        const uint64_t until = net.now_ms + 900 * 1000;
+        while (net.now_ms < until && net.nodes[0].head < 12) {
+            if (!qbft_net_step(&net)) net.now_ms += 100;
+            for (size_t i = 0; i < net.n; i++) {
+                if (net.nodes[i].alive || qbft_net_random(&net, 20) != 0) continue;
+                qbft_net_start(&net, i);
+                restarts++;
+            }
+        }
+        cr_expect_geq(net.nodes[0].head, 12, "seed %llu stands still at %llu",
+                      (unsigned long long)seed, (unsigned long long)net.nodes[0].head);
+        qbft_net_deinit(&net);
+    }
+    printf("restarts: %zu\n", restarts);
+    cr_expect_gt(restarts, 1000);
+}
+
+Test(qbft, loss_delay_restarts_then_healing)
+{
+    size_t higher_rounds = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        const size_t n = seed % 4 == 0 ? 7 : 4;
+        qbft_net_init(&net, n, seed % 5 == 0 ? QBFT_WIRE_GOQUORUM : QBFT_WIRE_BESU26, seed);
+        net.loss_percent = (unsigned)qbft_net_random(&net, 40);
+        net.max_delay_ms = 1 + (unsigned)qbft_net_random(&net, 1500);
+        const uint64_t until = net.now_ms + 120 * 1000;
+        while (net.now_ms < until) {
+            if (!qbft_net_step(&net)) break;
+            if (qbft_net_random(&net, 400) == 0) {
+                const size_t i = qbft_net_random(&net, n);
+                qbft_net_kill(&net, i);
+                qbft_net_start(&net, i);
+            }
+            if (net.nodes[0].head > 40) break;
+            higher_rounds += net.nodes[0].head_round > 0;
+        }
+        // Whoever missed a block gets it by synchronisation.
+        uint64_t top = 0;
+        for (size_t i = 0; i < n; i++) top = net.nodes[i].head > top ? net.nodes[i].head : top;
+        net.loss_percent = 0;
+        net.max_delay_ms = 5;
+        for (size_t i = 0; i < n; i++) {
+            if (net.nodes[i].head < top) qbft_net_start(&net, i);
+        }
+        cr_expect(qbft_net_run_to(&net, top + 3, 240 * 1000), "seed %llu does not heal",
+                  (unsigned long long)seed);
+        qbft_net_deinit(&net);
+    }
+    cr_expect_gt(higher_rounds, 0);
+}
+
+Test(qbft, a_guard_ahead_of_the_chain_keeps_silent)
+{
+    qbft_net_init(&net, 1, QBFT_WIRE_BESU26, 11);
+    net.nodes[0].disk = (struct guard_record){.height = 3, .prepare = {true, {{1}}}};
+    qbft_net_kill(&net, 0);
+    qbft_net_start(&net, 0);
+    qbft_net_run_ms(&net, 60 * 1000);
+    cr_expect_eq(net.nodes[0].head, 0, "a store older than the guard signs nothing");
+    cr_expect_eq(net.vote_count, 0);
+    qbft_net_deinit(&net);
+}
