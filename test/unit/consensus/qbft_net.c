@@ -245,7 +245,7 @@ static void save(struct net_node *v, const struct guard_record *r)
 
 static err_t happen(struct qbft_net *net, size_t i, struct qbft_event *ev);
 
-static void new_head(struct qbft_net *net, size_t i)
+void qbft_net_tell_head(struct qbft_net *net, size_t i)
 {
     struct net_node *v = &net->nodes[i];
     const struct qbft_head head = {.number = v->head,
@@ -342,7 +342,7 @@ static void act(struct qbft_net *net, size_t i, const struct qbft_effect *e)
         return;
     case QBFT_FX_COMMIT_BLOCK:
         commit(net, i, e);
-        new_head(net, i);
+        qbft_net_tell_head(net, i);
         return;
     case QBFT_FX_BLAME:
         v->blamed++;
@@ -450,7 +450,8 @@ bool qbft_net_step(struct qbft_net *net)
 bool qbft_net_run_to(struct qbft_net *net, uint64_t height, uint64_t limit_ms)
 {
     const uint64_t until = net->now_ms + limit_ms;
-    for (;;) {
+    for (size_t steps = 1;; steps++) {
+        if (steps % 200 == 0) qbft_net_sync(net);
         bool there = true;
         for (size_t i = 0; i < net->n; i++)
             there = there && (!net->nodes[i].alive || net->nodes[i].head >= height);
@@ -473,6 +474,30 @@ void qbft_net_kill(struct qbft_net *net, size_t i)
     net->nodes[i].alive = false;
 }
 
+/// Blocks come by synchronisation too. @return false if nobody has a higher one
+static bool take_highest(struct qbft_net *net, struct net_node *v)
+{
+    bool moved = false;
+    for (size_t j = 0; j < net->n; j++) {
+        const struct net_node *w = &net->nodes[j];
+        if (w->head <= v->head) continue;
+        moved = true;
+        v->head = w->head;
+        v->head_hash = w->head_hash;
+        v->head_time_s = w->head_time_s;
+        v->head_proposer = w->head_proposer;
+        memcpy(v->chain, w->chain, sizeof v->chain);
+    }
+    return moved;
+}
+
+void qbft_net_sync(struct qbft_net *net)
+{
+    for (size_t i = 0; i < net->n; i++) {
+        if (net->nodes[i].alive && take_highest(net, &net->nodes[i])) qbft_net_tell_head(net, i);
+    }
+}
+
 void qbft_net_start(struct qbft_net *net, size_t i)
 {
     struct net_node *v = &net->nodes[i];
@@ -490,16 +515,7 @@ void qbft_net_start(struct qbft_net *net, size_t i)
         qbft_free(v->core);
         arena_reset(&v->arena);
     }
-    // Blocks come by synchronisation.
-    for (size_t j = 0; j < net->n; j++) {
-        const struct net_node *w = &net->nodes[j];
-        if (w->head <= v->head) continue;
-        v->head = w->head;
-        v->head_hash = w->head_hash;
-        v->head_time_s = w->head_time_s;
-        v->head_proposer = w->head_proposer;
-        memcpy(v->chain, w->chain, sizeof v->chain);
-    }
+    take_highest(net, v);
     const struct qbft_options o = {.self = v->address,
                                    .wire = net->wire,
                                    .max_bytes = (size_t)32 * 1024 * 1024,
@@ -507,7 +523,7 @@ void qbft_net_start(struct qbft_net *net, size_t i)
     MUST(qbft_new(&v->core, &v->arena, &o, &v->disk));
     v->timer_at[0] = v->timer_at[1] = QBFT_NEVER;
     v->alive = true;
-    new_head(net, i);
+    qbft_net_tell_head(net, i);
 }
 
 void qbft_net_init(struct qbft_net *net, size_t n, enum qbft_wire wire, uint64_t seed)

@@ -30,11 +30,11 @@ struct net_node {
     uint64_t head_time_s;
     address_t head_proposer;
     uint32_t head_round; ///< in which it was decided
-    hash_t chain[64];
+    hash_t chain[256];
     uint64_t timer_at[2]; ///< by enum qbft_timer; QBFT_NEVER: off
     uint64_t timer_height[2];
     uint32_t timer_round[2];
-    size_t built[64]; ///< blocks made, by height
+    size_t built[256]; ///< blocks made, by height
     size_t blamed;
     size_t evidence;
     bool self_conflict;
@@ -78,7 +78,8 @@ void qbft_net_deinit(struct qbft_net *net);
 
 /// Next event (a delivery or a timer). @return false if nothing is left to happen
 bool qbft_net_step(struct qbft_net *net);
-/// Steps until all living nodes have `height`, or `limit_ms` of virtual time are over.
+/// Steps until all living nodes have `height`, or `limit_ms` of virtual time are over. Blocks are
+/// synchronised now and then.
 bool qbft_net_run_to(struct qbft_net *net, uint64_t height, uint64_t limit_ms);
 void qbft_net_run_ms(struct qbft_net *net, uint64_t ms);
 
@@ -86,6 +87,12 @@ void qbft_net_run_ms(struct qbft_net *net, uint64_t ms);
 void qbft_net_kill(struct qbft_net *net, size_t i);
 /// Starts it again from its record and from the highest head that anybody has.
 void qbft_net_start(struct qbft_net *net, size_t i);
+
+/// Gives everybody the highest head that anybody has, as block synchronisation does.
+void qbft_net_sync(struct qbft_net *net);
+
+/// Tells a node of the head that its members say.
+void qbft_net_tell_head(struct qbft_net *net, size_t i);
 
 /// Signs and encodes in the name of node `as`, whatever its guard says.
 bytes_t qbft_net_forge(struct qbft_net *net, struct arena *arena, size_t as,
