@@ -165,7 +165,8 @@ err_t qbft_make_proposal(struct qbft *q, struct qbft_proposal **out, const struc
                          uint32_t round);
 /// Keeps a message for a later height.
 err_t qbft_keep_future(struct qbft *q, const struct qbft_message *m, bool own);
-/// Says again what was said in this round: peers may have missed it, the bytes are the same.
+/// Says again what was said in this round (peers may have missed it; the bytes are the same), and
+/// in a round above 0 that we are in it.
 void qbft_repeat(struct qbft *q);
 /// The record as it will be when something is said in the current round.
 struct guard_record qbft_next_record(const struct qbft *q);

@@ -121,9 +121,9 @@ void qbft_change_round(struct qbft *q, uint32_t round)
 void qbft_repeat(struct qbft *q)
 {
     const struct guard_record *r = &q->record;
-    if (r->height != q->height || r->round != q->round) return;
     const bool lock_is_older = q->prepared == NULL || q->prepared->round < q->round;
-    if (r->round_change_sent && lock_is_older) say_round_change(q);
+    if (q->round > 0 && lock_is_older) say_round_change(q);
+    if (r->height != q->height || r->round != q->round) return;
     if (r->prepare.sent) {
         const struct qbft_send send = {.code = QBFT_PREPARE,
                                        .sequence = q->height,

@@ -38,8 +38,10 @@ void qbft_on_round_timeout(struct qbft *q, uint64_t height, uint32_t round)
 
     // Running ahead alone helps nobody: while fewer than a quorum are known to be in this round
     // or beyond, no later round can decide either. We stay and say it again, so that rounds (and
-    // their timeouts) do not grow during an outage and a healed network finds us at once.
-    if (round > 0 && (count_here_or_ahead(q) < qbft_q(q) || round == QBFT_MAX_ROUND)) {
+    // their timeouts) do not grow during an outage and a healed network finds us at once. An
+    // accepted proposal is proof enough that a quorum was here: it carried their round changes.
+    const bool alone = q->accepted == NULL && count_here_or_ahead(q) < qbft_q(q);
+    if (round > 0 && (alone || round == QBFT_MAX_ROUND)) {
         qbft_start_round(q);
         qbft_repeat(q);
         return;

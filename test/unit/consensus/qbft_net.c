@@ -463,7 +463,8 @@ bool qbft_net_run_to(struct qbft_net *net, uint64_t height, uint64_t limit_ms)
 void qbft_net_run_ms(struct qbft_net *net, uint64_t ms)
 {
     const uint64_t until = net->now_ms + ms;
-    while (next_event_ms(net) <= until && qbft_net_step(net)) {}
+    while (next_event_ms(net) <= until && qbft_net_step(net)) {
+    }
     net->now_ms = until;
 }
 
