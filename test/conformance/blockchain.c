@@ -361,7 +361,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
         char archive[256];
         snprintf(archive, sizeof archive, "%s.tar.xz", categories[i].name);
-        (void)fixture_unpack(archive, categories[i].name);
+        fixture_unpack(archive, categories[i].name);
     }
     check(err_ok(secp_setup()));
     options.shared = fixture_shared(WORKERS * sizeof *options.shared);

@@ -49,27 +49,25 @@ static int run_tar(const char *archive, const char *into)
     return status;
 }
 
-const char *fixture_unpack(const char *archive, const char *into)
+void fixture_unpack(const char *archive, const char *into)
 {
     const char *vectors = getenv("CAIRN_VECTORS");
     if (vectors == NULL) vectors = "../shared/vectors";
     char from[1024];
     char mark[1024];
-    char *dir = malloc(1024);
-    if (dir == NULL) die("no memory", into);
+    char dir[512];
     snprintf(from, sizeof from, "%s/ethereum/%s", vectors, archive);
-    snprintf(dir, 1024, "build/vectors/%s", into);
+    snprintf(dir, sizeof dir, "build/vectors/%s", into);
     snprintf(mark, sizeof mark, "%s/.%s", dir,
              strrchr(archive, '/') ? strrchr(archive, '/') + 1 : archive);
     struct stat archived;
     struct stat done;
     if (stat(from, &archived) != 0) die("no such archive (set CAIRN_VECTORS)", from);
-    if (stat(mark, &done) == 0) return dir;
+    if (stat(mark, &done) == 0) return;
     make_dirs(dir);
     if (run_tar(from, dir) != 0) die("tar failed", from);
     FILE *f = fopen(mark, "w");
     if (f == NULL || fclose(f) != 0) die("cannot write", mark);
-    return dir;
 }
 
 struct path_list {

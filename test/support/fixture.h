@@ -12,8 +12,7 @@
 #include "test/support/mem_state.h"
 
 /// Unpacks $CAIRN_VECTORS/ethereum/`archive` into build/vectors/`into` unless that was done.
-/// @return the directory, valid until the program ends
-const char *fixture_unpack(const char *archive, const char *into);
+void fixture_unpack(const char *archive, const char *into);
 
 /// The .json files under a directory, all levels, sorted; the paths live until exit.
 size_t fixture_files(const char *dir, char ***paths);
