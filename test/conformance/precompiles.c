@@ -121,6 +121,10 @@ static const struct {
     {"eip2537/fail-msm_G2_bls.json", 0x0e, REV_PRAGUE, 8, true},
     {"eip2537/pairing_check_bls.json", 0x0f, REV_PRAGUE, 15, false},
     {"eip2537/fail-pairing_check_bls.json", 0x0f, REV_PRAGUE, 25, true},
+    {"eip2537/map_fp_to_G1_bls.json", 0x10, REV_PRAGUE, 5, false},
+    {"eip2537/fail-map_fp_to_G1_bls.json", 0x10, REV_PRAGUE, 5, true},
+    {"eip2537/map_fp2_to_G2_bls.json", 0x11, REV_PRAGUE, 5, false},
+    {"eip2537/fail-map_fp2_to_G2_bls.json", 0x11, REV_PRAGUE, 5, true},
 };
 
 static void run_file(size_t f)

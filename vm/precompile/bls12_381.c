@@ -304,3 +304,21 @@ enum evm_status precompile_bls_pairing(bytes_t *out, struct arena *scratch, byte
     *out = bytes_make(result, 32);
     return EVM_SUCCESS;
 }
+
+enum evm_status precompile_bls_map_fp(bytes_t *out, struct arena *scratch, bytes_t input)
+{
+    bls_fp_t u;
+    if (input.len != FP_LEN || !read_fp(&u, input.data)) return EVM_PRECOMPILE_FAILURE;
+    bls_g1_point_t p;
+    bls_map_to_g1(&p, &u);
+    return write_g1(out, scratch, &p);
+}
+
+enum evm_status precompile_bls_map_fp2(bytes_t *out, struct arena *scratch, bytes_t input)
+{
+    bls_fp2_t u;
+    if (input.len != 2 * FP_LEN || !read_fp2(&u, input.data)) return EVM_PRECOMPILE_FAILURE;
+    bls_g2_point_t p;
+    bls_map_to_g2(&p, &u);
+    return write_g2(out, scratch, &p);
+}

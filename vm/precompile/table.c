@@ -81,6 +81,20 @@ static uint64_t gas_bls_pairing(enum revision rev, bytes_t input)
     return 37700 + 32600 * ((uint64_t)input.len / 384);
 }
 
+static uint64_t gas_bls_map_fp(enum revision rev, bytes_t input)
+{
+    (void)rev;
+    (void)input;
+    return 5500;
+}
+
+static uint64_t gas_bls_map_fp2(enum revision rev, bytes_t input)
+{
+    (void)rev;
+    (void)input;
+    return 23800;
+}
+
 static const struct {
     enum revision since;
     precompile_gas_fn *gas;
@@ -101,6 +115,8 @@ static const struct {
     [0x0d] = {REV_PRAGUE, gas_bls_g2_add, precompile_bls_g2_add},
     [0x0e] = {REV_PRAGUE, precompile_bls_g2_msm_gas, precompile_bls_g2_msm},
     [0x0f] = {REV_PRAGUE, gas_bls_pairing, precompile_bls_pairing},
+    [0x10] = {REV_PRAGUE, gas_bls_map_fp, precompile_bls_map_fp},
+    [0x11] = {REV_PRAGUE, gas_bls_map_fp2, precompile_bls_map_fp2},
 };
 
 bool precompile_is(enum revision rev, const address_t *a)
@@ -108,8 +124,7 @@ bool precompile_is(enum revision rev, const address_t *a)
     static const uint8_t zeros[19];
     const uint8_t low = a->b[19];
     if (low == 0 || low >= ARRAY_LEN(rows)) return false;
-    return rows[low].run != NULL && rev >= rows[low].since &&
-           memcmp(a->b, zeros, sizeof zeros) == 0;
+    return rev >= rows[low].since && memcmp(a->b, zeros, sizeof zeros) == 0;
 }
 
 enum evm_status precompile_run(bytes_t *out, uint64_t *gas_left, struct arena *scratch,

@@ -30,6 +30,7 @@ Test(precompile, activation)
     } rows[] = {
         {0x01, REV_FRONTIER}, {0x04, REV_FRONTIER}, {0x05, REV_BYZANTIUM}, {0x08, REV_BYZANTIUM},
         {0x09, REV_ISTANBUL}, {0x0a, REV_CANCUN},   {0x0b, REV_PRAGUE},    {0x0f, REV_PRAGUE},
+        {0x10, REV_PRAGUE},   {0x11, REV_PRAGUE},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         for (enum revision rev = REV_FRONTIER; rev < REV_COUNT; rev++) {
