@@ -30,12 +30,15 @@ contract CairnGovernor is
     GovernorPreventLateQuorum,
     GovernorTimelockControl
 {
-    /// Most actions of a proposal and most undecided proposals of one account.
+    /// Most actions of a proposal.
     uint256 public constant MAX_ACTIONS = 32;
+    /// Most undecided proposals of one account.
     uint256 public constant MAX_OPEN = 10;
     uint256 private constant PPM = 1_000_000;
 
+    /// Where the weight of a vote comes from.
     IReputation public immutable reputation;
+    /// Who may vote if only members do.
     IMembers public immutable members;
     /// Most votes of one account, in ppm of the supply.
     uint32 public immutable capPpm;
@@ -149,10 +152,12 @@ contract CairnGovernor is
 
     // What follows only says which of two inherited functions is meant.
 
+    /// @inheritdoc Governor
     function state(uint256 id) public view override(Governor, GovernorTimelockControl) returns (ProposalState) {
         return super.state(id);
     }
 
+    /// @inheritdoc Governor
     function proposalNeedsQueuing(uint256 id)
         public
         view
@@ -162,10 +167,12 @@ contract CairnGovernor is
         return super.proposalNeedsQueuing(id);
     }
 
+    /// @inheritdoc GovernorSettings
     function proposalThreshold() public view override(Governor, GovernorSettings) returns (uint256) {
         return super.proposalThreshold();
     }
 
+    /// @inheritdoc GovernorPreventLateQuorum
     function proposalDeadline(uint256 id)
         public
         view

@@ -19,9 +19,11 @@ contract CairnToken is ERC20, ERC20Permit, ERC20Votes {
     /// Most that one year may add, in ppm of the supply at its start.
     uint32 public immutable mintCapPpm;
 
-    /// Start of the running year, the supply then, and what was minted since.
+    /// Start of the running year of the mint cap.
     uint64 public yearStart;
+    /// Supply at the start of the running year.
     uint256 public yearSupply;
+    /// What the running year has added.
     uint256 public yearMinted;
 
     /// Accounts whose tokens never vote: the treasury and the contract that holds pools and bonds.

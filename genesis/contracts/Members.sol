@@ -12,8 +12,9 @@ import {AlreadyDone, BadLength, BadParameter, NotAllowed, NotMember} from "./Err
 contract Members is IMembers {
     using Checkpoints for Checkpoints.Trace208;
 
-    /// Most members and most aggregators; both lists are walked.
+    /// Most members. The lists are walked, so they are bounded.
     uint256 public constant MAX_MEMBERS = 1024;
+    /// Most aggregators.
     uint256 public constant MAX_AGGREGATORS = 16;
 
     /// The DAO's timelock.
@@ -25,9 +26,13 @@ contract Members is IMembers {
     address[] private _aggregators;
     mapping(address who => Checkpoints.Trace208) private _history;
 
+    /// `who` may take part and vote from now on.
     event MemberAdded(address indexed who);
+    /// `who` may not any more.
     event MemberRemoved(address indexed who);
+    /// `who` was appended to the rotation.
     event AggregatorAdded(address indexed who);
+    /// `who` left the rotation.
     event AggregatorRemoved(address indexed who);
 
     modifier onlyGovernance() {

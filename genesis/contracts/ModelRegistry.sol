@@ -10,10 +10,13 @@ import {FamilyParams, Kind, VersionState} from "./Types.sol";
 /// what people say about a version (approved, retired, revoked). Parents exist before their
 /// children, so the graph has no cycle.
 contract ModelRegistry is IModelRegistry {
+    /// Most parents of a version.
     uint256 public constant MAX_PARENTS = 8;
+    /// Upper bound of a family's cap on weights.
     uint16 public constant MAX_WEIGHT = 64;
-    /// Upper bounds of the slashing table, in basis points of a bond.
+    /// Upper bound of a slash in basis points: of a participant's bond, for not revealing.
     uint16 public constant MAX_SLASH_NO_REVEAL = 2_000;
+    /// Of an aggregator's bond, for a window it let pass.
     uint16 public constant MAX_SLASH_AGG_LATE = 1_000;
     bytes32 private constant ROUNDS = "Rounds";
     /// Kind of subject in `Revoked`.
@@ -37,6 +40,7 @@ contract ModelRegistry is IModelRegistry {
         uint32 channels; // how many point here
     }
 
+    /// Where the contracts are listed that may register a round's result.
     IDirectory public immutable directory;
     /// The DAO's timelock.
     address public immutable timelock;
@@ -45,6 +49,7 @@ contract ModelRegistry is IModelRegistry {
     mapping(address policy => bool) public policyAllowed;
     /// Families that an account has created; part of the next family's identifier.
     mapping(address owner => uint256) public familyNonce;
+    /// Who owns a family; zero if there is none.
     mapping(bytes32 family => address) public familyOwner;
     /// Versions of a family.
     mapping(bytes32 family => uint32) public versionCount;
@@ -54,11 +59,15 @@ contract ModelRegistry is IModelRegistry {
     mapping(bytes32 family => FamilyParams) private _params;
     mapping(bytes32 version => Version) private _versions;
 
+    /// `owner` created `family`.
     event FamilyCreated(bytes32 indexed family, address indexed owner);
     /// Parameters were set; rounds that are opened from now on use them.
     event FamilyParamsSet(bytes32 indexed family, address indexed policy, uint8 f, address by);
+    /// `family` has a new owner.
     event FamilyTransferred(bytes32 indexed family, address indexed from, address indexed to);
+    /// Family owners may, or may no longer, choose `policy`.
     event PolicyAllowed(address indexed policy, bool on);
+    /// A version exists; `roundId` is zero unless a round made it.
     event VersionRegistered(
         bytes32 indexed version,
         bytes32 indexed family,
@@ -67,9 +76,13 @@ contract ModelRegistry is IModelRegistry {
         bytes32 fileSha256,
         bytes32 modelRoot
     );
+    /// `child` was made from `parent`; one event for each parent.
     event LineageEdge(bytes32 indexed parent, bytes32 indexed child);
+    /// `by` moved a version to another VersionState.
     event VersionStatus(bytes32 indexed version, uint8 status, address by);
+    /// `channel` points at `version` now, zero for nothing.
     event Deployed(bytes32 indexed family, bytes32 indexed channel, bytes32 indexed version, bytes32 previous);
+    /// `subject` (kind 0: a version) was declared unfit.
     event Revoked(bytes32 indexed subject, uint8 kind, bytes32 reasonHash);
 
     modifier onlyFamilyOwnerOrGovernance(bytes32 family) {

@@ -22,12 +22,17 @@ import {
 contract Reputation is IReputation {
     using Checkpoints for Checkpoints.Trace208;
 
+    /// What a new member has, and where everyone drifts to.
     uint32 public constant START = 500_000;
+    /// The most.
     uint32 public constant FULL = 1_000_000;
+    /// Time of one step of the drift.
     uint256 public constant DECAY_PERIOD = 30 days;
+    /// One step is 1/2^6 of the distance.
     uint256 public constant DECAY_SHIFT = 6;
     bytes32 private constant ROUNDS = "Rounds";
 
+    /// Where the contracts are listed that may write.
     IDirectory public immutable directory;
     /// The DAO's timelock.
     address public immutable timelock;

@@ -17,9 +17,12 @@ import {ROLES, ROLE_AGGREGATOR, ROLE_PARTICIPANT} from "./Types.sol";
 contract Rewards is IRewards, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    /// Shares of a pool in basis points; the treasury has the rest (300) and the dust.
+    /// Part of the accepted participants, in basis points of a pool. Beside the three parts the
+    /// treasury has the rest (300) and the dust.
     uint256 public constant PARTICIPANTS_BPS = 7_500;
+    /// Part of the evaluators; the treasury's while there are none.
     uint256 public constant EVALUATORS_BPS = 1_500;
+    /// Part of the aggregator that delivered.
     uint256 public constant AGGREGATOR_BPS = 700;
     uint256 private constant BPS = 10_000;
     bytes32 private constant ROUNDS = "Rounds";
@@ -39,7 +42,9 @@ contract Rewards is IRewards, ReentrancyGuardTransient {
         uint128 owed; // settled and not yet claimed
     }
 
+    /// The consortium's token.
     IERC20 public immutable token;
+    /// Where Rounds contracts are listed.
     IDirectory public immutable directory;
     /// The DAO's timelock.
     address public immutable timelock;
@@ -60,24 +65,37 @@ contract Rewards is IRewards, ReentrancyGuardTransient {
     mapping(address who => mapping(uint8 role => uint64)) public unbondingUntil;
     /// What an account can claim for a round.
     mapping(uint256 roundId => mapping(address who => uint256)) public claimable;
+    /// What is set aside for, or owed by, a round.
     mapping(uint256 roundId => Pool) public pools;
 
+    /// Sum of all bonds, unbonding ones included.
     uint256 public totalBonded;
+    /// Sum of all pools that are not settled.
     uint256 public totalPools;
+    /// Sum of all that can be claimed.
     uint256 public totalOwed;
 
     mapping(address who => mapping(uint8 role => Bond)) private _bonds;
 
+    /// `by` added to the pool of `family`.
     event Funded(bytes32 indexed family, address indexed by, uint256 amount);
+    /// `who` staked for `role`.
     event Bonded(address indexed who, uint8 indexed role, uint256 amount);
+    /// `who` can withdraw from `until` on.
     event Unbonding(address indexed who, uint8 indexed role, uint256 amount, uint64 until);
+    /// `who` took unbonded stake out.
     event Withdrawn(address indexed who, uint8 indexed role, uint256 amount);
+    /// `who` lets `rounds` lock and slash its bonds, or does not any more.
     event Allowed(address indexed who, address indexed rounds, bool on);
+    /// Least bond of `role` for rounds opened from now on.
     event MinBondSet(uint8 indexed role, uint128 amount);
+    /// `who` lost `amount`, of which `toChallenger` went to a challenger and the rest to the treasury.
     event Slashed(
         uint256 indexed roundId, address indexed who, uint256 amount, uint256 toChallenger, uint8 reason
     );
+    /// A round's pool was divided; `dust` is what flooring left to the treasury.
     event Settled(uint256 indexed roundId, uint256 pool, uint256 dust);
+    /// `who` was paid for a round.
     event Claimed(uint256 indexed roundId, address indexed who, uint256 amount);
 
     modifier onlyRoundsOf(uint256 roundId) {

@@ -16,8 +16,11 @@ abstract contract RoundsBase is ReentrancyGuardTransient {
         "Commit(uint256 chainid,address rounds,uint256 roundId,address participant,bytes32 baseVersionId,bytes32 updRoot,bytes32 updSha256,uint256 d,uint256 weight,bytes32 clcHash,bytes32 manifestHash,bytes32 trainingHash,bytes32 dpClaimHash,bytes32 attestationHash,uint256 childRoundId,bytes32 salt)"
     );
 
+    /// Most participants of a round, since selection is one transaction.
     uint256 public constant MAX_PARTICIPANTS = 40;
+    /// Most that all weights of a round may add up to.
     uint256 public constant MAX_TOTAL_WEIGHT = 1024;
+    /// Most commits with which one participant may replace its first.
     uint256 public constant MAX_RECOMMITS = 16;
     uint256 internal constant SKETCH_BYTES = 2048;
     uint256 internal constant CLC_BYTES = 8192;
@@ -83,9 +86,13 @@ abstract contract RoundsBase is ReentrancyGuardTransient {
         Aggregate aggregate;
     }
 
+    /// Who may take part, and who aggregates.
     IMembers public immutable members;
+    /// Families and versions.
     IModelRegistry public immutable registry;
+    /// What rounds move.
     IReputation public immutable reputation;
+    /// Bonds and pools.
     IRewards public immutable rewards;
     /// The DAO's timelock.
     address public immutable timelock;
@@ -105,6 +112,7 @@ abstract contract RoundsBase is ReentrancyGuardTransient {
     mapping(uint256 roundId => mapping(address participant => Entry)) internal _entries;
     mapping(uint256 roundId => mapping(bytes32 updRoot => uint256)) internal _firstIndex; // plus one
 
+    /// Commits are taken until `commitDeadline` (seconds) at least.
     event RoundOpened(
         uint256 indexed roundId,
         bytes32 indexed family,
@@ -112,12 +120,15 @@ abstract contract RoundsBase is ReentrancyGuardTransient {
         address policy,
         uint64 commitDeadline
     );
+    /// `participant` is bound to `digest`; `index` orders commits.
     event Committed(uint256 indexed roundId, address indexed participant, bytes32 digest, uint32 index);
     /// Follows `Committed` when it replaced an earlier commit.
     event Recommitted(uint256 indexed roundId, address indexed participant, uint32 oldIndex, uint32 index);
+    /// Seed number `k`, from the hashes of the blocks up to `fromBlock`.
     event SeedDrawn(uint256 indexed roundId, uint8 indexed k, bytes32 seed, uint64 fromBlock);
     /// The seed was not drawn while its blocks were readable; it now comes from those up to `seedBlock`.
     event SeedRearmed(uint256 indexed roundId, uint8 indexed k, uint64 seedBlock);
+    /// `participant` opened its commit; `weight` is capped, zero if refused.
     event Revealed(
         uint256 indexed roundId,
         address indexed participant,
@@ -127,9 +138,11 @@ abstract contract RoundsBase is ReentrancyGuardTransient {
     );
     /// Follows `Revealed` when a check failed: no weight, no slash.
     event Refused(uint256 indexed roundId, address indexed participant, uint8 reason);
+    /// `participant` committed and did not reveal.
     event NoReveal(uint256 indexed roundId, address indexed participant, uint256 slashed);
     /// `acceptedBitmap` and `scores` are by position in `participants(roundId)`.
     event Selected(uint256 indexed roundId, uint64 acceptedBitmap, uint256[] scores);
+    /// `aggregator` claims this result; `totalWeight` is the sum of effective weights.
     event Aggregated(
         uint256 indexed roundId,
         address indexed aggregator,
@@ -137,6 +150,7 @@ abstract contract RoundsBase is ReentrancyGuardTransient {
         bytes32 newFileSha256,
         uint32 totalWeight
     );
+    /// What a round says of one participant for ever; its hash is in `receipts`.
     event ContributionProven(
         uint256 indexed roundId,
         address indexed participant,
@@ -147,6 +161,7 @@ abstract contract RoundsBase is ReentrancyGuardTransient {
         uint256 score,
         uint256 reward
     );
+    /// The round entered this RoundPhase.
     event RoundState(uint256 indexed roundId, uint8 indexed state);
     /// Why the round ended in state Failed.
     event RoundFailed(uint256 indexed roundId, uint8 reason);
