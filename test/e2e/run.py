@@ -24,7 +24,7 @@ SOAK = ["kill9_long"]
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--bin", default=str(HERE.parent.parent / "build"), help="where cairnd and cairn are")
+    parser.add_argument("--bin", default=str(HERE.parent.parent / "build" / "release"), help="where cairnd and cairn are")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("scenario", nargs="+", choices=["all", *CI, *SOAK])
     options = parser.parse_args()
@@ -40,7 +40,7 @@ def main():
                 module = importlib.import_module(f"scenario_{name}")
                 text = module.run(sandbox, random.Random(f"{seed}/{name}"))
             print(f"   ok: {text} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except harness.Failure as failure:
+        except (harness.Failure, harness.RpcError, OSError) as failure:
             failed += 1
             print(f"   FAILED: {failure}", flush=True)
     print(f"e2e: {len(names) - failed} passed, {failed} failed")
