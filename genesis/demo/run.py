@@ -192,8 +192,7 @@ class Network:
         if done.returncode != 0:
             raise Failed(f"cairnd network init: exit {done.returncode}\n{done.stdout}{done.stderr}")
         self.spawn([self.cairnd, "run", "--data-dir", net / "validator-1", "--rpc-listen",
-                    self.listen, "--p2p-listen", f"127.0.0.1:{free_port(0)}",
-                    "--metrics-listen", "off"])
+                    self.listen])
 
     def spawn(self, command):
         with open(self.log, "wb") as log:
