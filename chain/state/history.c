@@ -159,19 +159,22 @@ static int compare_found(const void *x, const void *y)
     return (a->number > b->number) - (a->number < b->number);
 }
 
-static err_t scan_changes(struct found_list *l, struct arena *arena, struct db_cursor *cursor,
-                          uint64_t from, const hash_t *storage_of)
+/// The changes of one kind in one block: accounts first, or the slots of one account.
+static err_t scan_block(struct found_list *l, struct arena *arena, struct db_cursor *cursor,
+                        uint64_t number, const hash_t *storage_of)
 {
-    const be64_t start = be64(from);
+    uint8_t from[8 + 32];
+    be_put_u64(from, number);
+    if (storage_of != NULL) memcpy(from + 8, storage_of->b, 32);
+    const size_t prefix_len = storage_of != NULL ? sizeof from : 8;
     bytes_t key;
     bytes_t value;
-    err_t err = db_cursor_seek(cursor, BYTES_OF(start), &key, &value);
+    err_t err = db_cursor_seek(cursor, bytes_make(from, prefix_len), &key, &value);
     for (; err_ok(err); err = db_cursor_next(cursor, &key, &value)) {
         if (key.len != 40 && key.len != 72) return FAIL(CORRUPT, "history: an unreadable change");
-        const bool is_slot = key.len == 72;
-        if (is_slot != (storage_of != NULL)) continue;
-        if (is_slot && memcmp(key.data + 8, storage_of->b, 32) != 0) continue;
-        struct found f = {.number = be_get_u64(key.data)};
+        if (memcmp(key.data, from, prefix_len) != 0) return OK;
+        if ((key.len == 72) != (storage_of != NULL)) continue;
+        struct found f = {.number = number};
         f.entry.key.len = (uint8_t)(key.len - 8);
         memcpy(f.entry.key.b, key.data + 8, key.len - 8);
         f.entry.value = value;
@@ -180,14 +183,24 @@ static err_t scan_changes(struct found_list *l, struct arena *arena, struct db_c
     return err.kind == ERR_NOT_FOUND ? OK : err;
 }
 
+static err_t scan_changes(struct found_list *l, struct arena *arena, struct db_cursor *cursor,
+                          uint64_t first, uint64_t head, const hash_t *storage_of)
+{
+    for (uint64_t n = first; n <= head; n++) TRY(scan_block(l, arena, cursor, n, storage_of));
+    return OK;
+}
+
 err_t history_since(const struct db_txn *txn, struct history_entry **out, size_t *count,
                     struct arena *arena, uint64_t number, const hash_t *storage_of)
 {
     struct found_list l = {0};
     struct db_cursor *cursor;
+    uint64_t head;
+    hash_t hash;
     *count = 0;
+    TRY(blocks_head(txn, &head, &hash));
     TRY(db_cursor_open(txn, DB_CHANGES, &cursor));
-    const err_t err = scan_changes(&l, arena, cursor, number + 1, storage_of);
+    const err_t err = scan_changes(&l, arena, cursor, number + 1, head, storage_of);
     db_cursor_close(cursor);
     TRY(err);
 

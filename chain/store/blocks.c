@@ -79,10 +79,15 @@ err_t blocks_header_raw(const struct db_txn *txn, bytes_t *out, uint64_t number)
 
 err_t blocks_header(const struct db_txn *txn, struct header *out, uint64_t number)
 {
-    bytes_t raw;
-    TRY(blocks_header_raw(txn, &raw, number));
+    bytes_t stored;
+    TRY(stored_header(txn, &stored, number));
+    const bytes_t raw = bytes_make(stored.data + sizeof(hash_t), stored.len - sizeof(hash_t));
     if (!err_ok(header_decode(out, raw))) return corrupt("blocks: a stored header does not decode");
     if (out->number != number) return corrupt("blocks: a header is stored under another number");
+    const hash_t hash = header_hash(out);
+    if (memcmp(hash.b, stored.data, sizeof hash.b) != 0) {
+        return corrupt("blocks: a stored header does not have its hash");
+    }
     return OK;
 }
 

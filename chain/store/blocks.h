@@ -21,7 +21,7 @@ MUST_USE err_t blocks_head(const struct db_txn *txn, uint64_t *number, hash_t *h
 MUST_USE err_t blocks_number_of(const struct db_txn *txn, uint64_t *number, const hash_t *hash);
 MUST_USE err_t blocks_hash_of(const struct db_txn *txn, hash_t *hash, uint64_t number);
 
-/// The header with the seals it was stored with.
+/// The header with the seals it was stored with; its hash is checked.
 MUST_USE err_t blocks_header(const struct db_txn *txn, struct header *out, uint64_t number);
 /// Header's stored bytes (RLP).
 MUST_USE err_t blocks_header_raw(const struct db_txn *txn, bytes_t *out, uint64_t number);

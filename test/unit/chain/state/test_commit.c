@@ -3,6 +3,7 @@
 
 #include "chain/codec/rlp.h"
 #include "chain/crypto/keccak.h"
+#include "chain/state/audit.h"
 #include "chain/state/flat.h"
 #include "chain/state/history.h"
 #include "chain/state/latest.h"
@@ -14,7 +15,10 @@
 #include "test/support/temp_dir.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { ACCOUNTS = 24, SLOTS = 12, BLOCKS = 150 };
 
@@ -312,6 +316,12 @@ Test(commit, random_chain)
             expect_proofs(txn, &arena, &models[n], n, &roots[n]);
         }
     }
+    struct state_audit audit;
+    const err_t sound = state_audit(&audit, &arena, txn);
+    cr_expect(err_ok(sound), "%s", err_text(sound));
+    cr_expect_eq(audit.accounts, count_entries(txn, DB_ACCOUNTS));
+    cr_expect_eq(audit.slots, count_entries(txn, DB_SLOTS));
+    cr_expect_eq(audit.nodes, count_entries(txn, DB_TRIE));
     struct history_view above;
     cr_expect_eq(history_view_init(&above, txn, BLOCKS).kind, ERR_NOT_FOUND);
     const address_t any = address_of(0);
@@ -396,6 +406,171 @@ Test(commit, damaged_node)
     cr_expect_eq(state_apply(&update, &root, &arena, txn, &diff, NULL).kind, ERR_CORRUPT);
     db_abort(txn);
     db_close(db);
+    temp_dir_remove(&dir);
+    arena_deinit(&arena);
+}
+
+/// Goal: the audit notices each single thing that is not as it should be.
+Test(commit, audit_notices)
+{
+    const struct temp_dir dir = temp_dir_make();
+    struct db *db;
+    struct db_txn *txn;
+    struct arena arena;
+    static struct model m;
+    cr_assert(err_ok(arena_init(&arena, (size_t)16 << 20)));
+    cr_assert(err_ok(schema_open(&db, dir.path, true, false)));
+    enum { SOUND, ACCOUNT, SLOT, STRAY_SLOT, NODE, LOST_NODE, STRAY_NODE, CODE, DAMAGES };
+    for (int damage = SOUND; damage < DAMAGES; damage++) {
+        arena_reset(&arena);
+        uint64_t rng = 5;
+        m = (struct model){0};
+        for (size_t i = 0; i < 5; i++) (void)random_diff(&m, &arena, &rng);
+        struct account_change all[ACCOUNTS];
+        size_t count = 0;
+        for (size_t i = 0; i < ACCOUNTS; i++) {
+            if (!m.a[i].exists) continue;
+            struct slot_change *slots = ARENA_ARRAY(&arena, struct slot_change, SLOTS);
+            for (size_t k = 0; k < SLOTS; k++) {
+                slots[k] = (struct slot_change){slot_of(k), u256_from_u64(m.a[i].slots[k])};
+            }
+            all[count++] = (struct account_change){.address = address_of(i),
+                                                   .now = model_account(&m.a[i]),
+                                                   .code = code_of(m.a[i].code),
+                                                   .slots = slots,
+                                                   .slot_count = SLOTS};
+        }
+        qsort(all, count, sizeof *all, compare_changes);
+        const struct state_diff diff = {all, count};
+        struct state_update *update;
+        hash_t root;
+        cr_assert(err_ok(db_begin_write(db, &txn)));
+        cr_assert(err_ok(state_apply(&update, &root, &arena, txn, &diff, NULL)));
+        cr_assert(err_ok(state_write(txn, update, 0)));
+        append_block(txn, 0, &root);
+
+        static const unsigned tables[DAMAGES] = {
+            [ACCOUNT] = DB_ACCOUNTS, [SLOT] = DB_SLOTS, [NODE] = DB_TRIE,
+            [LOST_NODE] = DB_TRIE,   [CODE] = DB_CODE,
+        };
+        struct db_cursor *c;
+        bytes_t key;
+        bytes_t value;
+        uint8_t changed[600];
+        if (tables[damage] != DB_META) {
+            cr_assert(err_ok(db_cursor_open(txn, tables[damage], &c)));
+            cr_assert(err_ok(db_cursor_last(c, &key, &value)));
+            hash_t kept[3];
+            memcpy(kept, key.data, key.len);
+            const bytes_t same_key = bytes_make(kept, key.len);
+            memcpy(changed, value.data, value.len);
+            changed[value.len - 1] ^= 1;
+            const size_t len = value.len;
+            if (damage == LOST_NODE) {
+                cr_assert(err_ok(db_cursor_delete(c)));
+            }
+            db_cursor_close(c);
+            if (damage != LOST_NODE) {
+                cr_assert(err_ok(db_put(txn, tables[damage], same_key, bytes_make(changed, len))));
+            }
+        }
+        uint8_t stray[64];
+        memset(stray, 0xff, sizeof stray);
+        stray[0] = damage == STRAY_NODE ? 1 : 0xff;
+        if (damage == STRAY_SLOT) {
+            cr_assert(err_ok(db_put(txn, DB_SLOTS, BYTES_OF(stray), LIT("x"))));
+        }
+        if (damage == STRAY_NODE) {
+            cr_assert(err_ok(db_put(txn, DB_TRIE, BYTES_OF(stray), LIT("x"))));
+        }
+        struct state_audit audit;
+        const err_t err = state_audit(&audit, &arena, txn);
+        cr_expect_eq(err.kind, damage == SOUND ? ERR_NONE : ERR_CORRUPT, "damage %d: %s", damage,
+                     err_text(err));
+        db_abort(txn);
+    }
+    db_close(db);
+    temp_dir_remove(&dir);
+    arena_deinit(&arena);
+}
+
+// ---- SIGKILL ----------------------------------------------------------------------------
+
+/// Commits random blocks on whatever is there, for ever. Block n's diff depends on n alone.
+static void commit_until_killed(const struct temp_dir *dir, int told)
+{
+    struct db *db;
+    struct arena arena;
+    if (!err_ok(schema_open(&db, dir->path, true, false))) _exit(9);
+    if (!err_ok(arena_init(&arena, (size_t)64 << 20))) _exit(9);
+    for (;;) {
+        struct db_txn *txn;
+        uint64_t head = 0;
+        hash_t hash;
+        arena_reset(&arena);
+        if (!err_ok(db_begin_write(db, &txn))) _exit(9);
+        const uint64_t n = err_ok(blocks_head(txn, &head, &hash)) ? head + 1 : 0;
+        uint64_t rng = 77 + n;
+        static struct model model; // only shapes the diff: what exists does not matter
+        const struct state_diff diff = random_diff(&model, &arena, &rng);
+        struct state_update *update;
+        hash_t root;
+        if (!err_ok(state_apply(&update, &root, &arena, txn, &diff, NULL))) _exit(9);
+        if (!err_ok(state_write(txn, update, n))) _exit(9);
+        append_block(txn, n, &root);
+        if (!err_ok(db_commit(txn))) _exit(9);
+        if (write(told, &n, sizeof n) != sizeof n) _exit(9);
+    }
+}
+
+/// Goal: killed in the middle of commits, the store opens with every acknowledged block, and
+/// flat tables, trie nodes and the head's root agree to the last entry.
+Test(commit, sigkill, .timeout = 60)
+{
+    const struct temp_dir dir = temp_dir_make();
+    struct arena arena;
+    uint64_t acknowledged = 0;
+    uint64_t rng = 424242;
+    cr_assert(err_ok(arena_init(&arena, (size_t)64 << 20)));
+    for (int round = 0; round < 15; round++) {
+        int fd[2];
+        cr_assert_eq(pipe(fd), 0);
+        const pid_t child = fork();
+        cr_assert_geq(child, 0);
+        if (child == 0) {
+            close(fd[0]);
+            commit_until_killed(&dir, fd[1]);
+        }
+        close(fd[1]);
+        for (uint64_t i = 0; i < 1 + next_random(&rng) % 8; i++) {
+            cr_assert_eq(read(fd[0], &acknowledged, sizeof acknowledged), sizeof acknowledged,
+                         "the writer failed");
+        }
+        usleep((unsigned)(next_random(&rng) % 3000));
+        kill(child, SIGKILL);
+        uint64_t more;
+        while (read(fd[0], &more, sizeof more) == sizeof more) acknowledged = more;
+        close(fd[0]);
+        int status;
+        waitpid(child, &status, 0);
+        cr_assert(WIFSIGNALED(status));
+
+        struct db *db;
+        struct db_txn *txn;
+        uint64_t head;
+        hash_t hash;
+        struct state_audit audit;
+        cr_assert(err_ok(schema_open(&db, dir.path, false, false)));
+        cr_assert(err_ok(db_begin_read(db, &txn)));
+        cr_assert(err_ok(blocks_head(txn, &head, &hash)));
+        cr_assert(head == acknowledged || head == acknowledged + 1, "round %d", round);
+        arena_reset(&arena);
+        const err_t err = state_audit(&audit, &arena, txn);
+        cr_assert(err_ok(err), "round %d: %s", round, err_text(err));
+        db_abort(txn);
+        db_close(db);
+    }
+    cr_expect_gt(acknowledged, 15);
     temp_dir_remove(&dir);
     arena_deinit(&arena);
 }
