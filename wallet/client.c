@@ -268,9 +268,9 @@ enum exit_code client_try(struct ctx *ctx, json_t **out, struct rpc_error *error
 
     const err_t shape = client_check_depth(buf_bytes(&c->answer));
     if (!err_ok(shape)) return rubbish(ctx, method, err_text(shape));
-    json_error_t why;
-    json_t *answer =
-        json_loadb((const char *)c->answer.data, c->answer.len, JSON_REJECT_DUPLICATES, &why);
+    // Revert texts hold what a contract put there, NUL included: it ends what we show.
+    json_t *answer = json_loadb((const char *)c->answer.data, c->answer.len,
+                                JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     if (answer == NULL) return rubbish(ctx, method, "not JSON");
     const json_t *e = json_object_get(answer, "error");
     json_t *result = json_object_get(answer, "result");

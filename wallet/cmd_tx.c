@@ -67,14 +67,42 @@ static enum exit_code resolve_target(struct ctx *ctx, address_t *out, const char
     return account_resolve(ctx, out, text);
 }
 
+/// Puts addresses where an argument of that type names one of our accounts or a system
+/// contract; `text` keeps them.
+static enum exit_code resolve_names(struct ctx *ctx, const char **args, struct address_text *text,
+                                    const char *signature, size_t count)
+{
+    struct arena arena;
+    err_t err = arena_init(&arena, (size_t)1 << 20);
+    if (!err_ok(err)) return fail_err(ctx, EXIT_INTERNAL, "memory", err);
+    struct abi_signature s;
+    err = abi_signature_parse(&s, &arena, bytes_of_str(signature));
+    enum exit_code code = EXIT_DONE;
+    for (size_t i = 0; err_ok(err) && code == EXIT_DONE && i < count && i < s.inputs.count; i++) {
+        if (s.inputs.fields[i].kind != ABI_ADDRESS || args[i][0] == '0') continue;
+        address_t a;
+        code = resolve_target(ctx, &a, args[i]);
+        if (code != EXIT_DONE) break;
+        text[i] = text_address(&a);
+        args[i] = text[i].s;
+    }
+    arena_deinit(&arena);
+    return code;
+}
+
 /// Arguments of a function as JSON values.
 static enum exit_code parse_values(struct ctx *ctx, json_t **out, const char *signature,
                                    const struct args *a)
 {
-    char why[200];
-    const err_t err = abi_json_values_of_args(out, signature, a->pos + 2, a->pos_count - 2, why);
+    const char *args[OPTIONS_MAX_ARGS];
+    struct address_text text[OPTIONS_MAX_ARGS];
+    const size_t count = a->pos_count - 2;
+    for (size_t i = 0; i < count; i++) args[i] = a->pos[i + 2];
+    STEP(resolve_names(ctx, args, text, signature, count));
+    struct abi_detail why;
+    const err_t err = abi_json_of_args(out, signature, args, count, &why);
     if (err_ok(err)) return EXIT_DONE;
-    return fail(ctx, EXIT_USAGE, signature, "%s", why);
+    return fail(ctx, EXIT_USAGE, signature, "%s", why.text);
 }
 
 enum exit_code cmd_tx_call(struct ctx *ctx, const struct args *a)

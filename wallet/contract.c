@@ -93,16 +93,14 @@ static json_t *quantity_u256(const u256_t *v)
 enum exit_code contract_encode(struct ctx *ctx, uint8_t **data, size_t *len, const char *signature,
                                const json_t *args)
 {
-    char why[200];
+    struct abi_detail why;
     struct buf b;
     buf_init(&b, CALL_MAX);
-    json_t *none = json_array();
-    const err_t err = abi_json_encode_call(&b, signature, args != NULL ? args : none, why);
-    json_decref(none);
+    const err_t err = abi_json_encode_call(&b, signature, args, &why);
     if (!err_ok(err)) {
         buf_deinit(&b);
         return fail(ctx, EXIT_USAGE, NULL, "%.*s: %s", (int)strcspn(signature, "("), signature,
-                    why);
+                    why.text);
     }
     *data = b.data; // the buffer's memory changes hands
     *len = b.len;
@@ -171,15 +169,6 @@ static enum exit_code view(struct ctx *ctx, json_t **out, const address_t *to,
     const enum exit_code encoded = contract_encode(ctx, &data, &len, signature, args);
     json_decref(args);
     if (encoded != EXIT_DONE) return encoded;
-    const char *returns = strchr(signature, '(');
-    int depth = 0;
-    for (; returns != NULL && *returns != 0; returns++) {
-        if (*returns == '(') depth++;
-        if (*returns == ')' && --depth == 0) break;
-    }
-    returns = returns != NULL && *returns == ')' ? strchr(returns, '(') : NULL;
-    if (returns == NULL) returns = "";
-
     const struct tx_intent intent = {.to = *to, .data = {data, len}};
     json_t *params = json_array();
     (void)json_array_append_new(params, call_object(NULL, &intent));
@@ -214,16 +203,14 @@ static enum exit_code view(struct ctx *ctx, json_t **out, const address_t *to,
     enum exit_code code = EXIT_DONE;
     if (returned == NULL) {
         code = fail(ctx, EXIT_UNREACHABLE, NULL, "the answer to eth_call is no data");
-    } else if (len == 0 && returns[0] != 0) {
+    } else if (len == 0 && abi_json_has_outputs(signature)) {
         if (!may_refuse)
             code =
                 fail(ctx, EXIT_REFUSED, "is this the network that you mean? cairn network status",
                      "there is no such contract at %s on this chain", text_address(to).s);
-    } else if (returns[0] == 0) {
-        *out = json_array();
-    } else if (!err_ok(abi_json_decode(out, returns, bytes_make(returned, len)))) {
-        code = fail(ctx, EXIT_UNREACHABLE, NULL, "%s at %s answers something else than %s", lead,
-                    text_address(to).s, returns);
+    } else if (!err_ok(abi_json_decode_result(out, signature, bytes_make(returned, len)))) {
+        code = fail(ctx, EXIT_UNREACHABLE, NULL, "%s at %s answers something else than it says",
+                    lead, text_address(to).s);
     }
     free(returned);
     return code;
@@ -270,95 +257,23 @@ enum exit_code contract_head(struct ctx *ctx, uint64_t *number, uint64_t *time_s
 
 // ---- events ---------------------------------------------------------------------------------
 
-/// One parameter of a declaration: "address indexed from".
-struct parameter {
-    char type[64];
-    char name[64];
-    bool indexed;
-};
-
-/// Takes the next parameter; `*p` stands behind `(` or `,`. False at the end.
-static bool next_parameter(const char **p, struct parameter *out)
-{
-    const char *s = *p;
-    while (*s == ' ' || *s == ',') s++;
-    if (*s == ')' || *s == 0) return false;
-    const char *end = s;
-    int depth = 0;
-    while (*end != 0 && (depth > 0 || (*end != ',' && *end != ')'))) {
-        depth += (*end == '(') - (*end == ')');
-        end++;
-    }
-    *p = end;
-    const char *type_end = s;
-    for (depth = 0; type_end < end && (depth > 0 || *type_end != ' '); type_end++)
-        depth += (*type_end == '(') - (*type_end == ')');
-    const char *name = end;
-    while (name > type_end && name[-1] != ' ') name--;
-    out->indexed = (size_t)(end - type_end) > 8 && memcmp(type_end, " indexed", 8) == 0;
-    (void)snprintf(out->type, sizeof out->type, "%.*s", (int)(type_end - s), s);
-    (void)snprintf(out->name, sizeof out->name, "%.*s", (int)(end - name), name);
-    return true;
-}
-
 err_t contract_log_decode(json_t **out, const char *declaration, const json_t *log)
 {
-    hash_t topic;
-    TRY(abi_json_topic(&topic, declaration));
-    const json_t *topics = json_object_get(log, "topics");
-    const char *first = json_string_value(json_array_get(topics, 0));
-    hash_t have;
-    if (first == NULL || !err_ok(text_parse_hash(&have, first)) || !hash_eq(&have, &topic))
-        return FAIL(MISMATCH, "another event");
-
-    struct buf types;
-    buf_init(&types, 4096);
-    buf_put_u8(&types, '(');
-    struct parameter par;
-    const char *p = strchr(declaration, '(') + 1;
-    while (next_parameter(&p, &par)) {
-        if (par.indexed) continue;
-        if (types.len > 1) buf_put_u8(&types, ',');
-        buf_put_str(&types, par.type);
+    const json_t *list = json_object_get(log, "topics");
+    const size_t count = json_array_size(list);
+    hash_t topics[4];
+    if (count > ARRAY_LEN(topics)) return FAIL(MALFORMED, "a log has at most four topics");
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (text == NULL) return FAIL(MALFORMED, "a topic is text");
+        TRY(text_parse_hash(&topics[i], text));
     }
-    buf_put(&types, bytes_make(")", 2));
-
     size_t len = 0;
     uint8_t *data = json_data(&len, json_object_get(log, "data"));
-    json_t *values = NULL;
-    err_t err = data != NULL && !types.full
-                    ? abi_json_decode(&values, (const char *)types.data, bytes_make(data, len))
-                    : FAIL(MALFORMED, "a log without data");
+    if (data == NULL) return FAIL(MALFORMED, "a log without data");
+    const err_t err = abi_json_decode_log(out, declaration, topics, count, bytes_make(data, len));
     free(data);
-    buf_deinit(&types);
-    TRY(err);
-
-    json_t *o = json_object();
-    size_t next_topic = 1;
-    size_t next_value = 0;
-    p = strchr(declaration, '(') + 1;
-    while (err_ok(err) && next_parameter(&p, &par)) {
-        if (!par.indexed) {
-            (void)json_object_set(o, par.name, json_array_get(values, next_value++));
-            continue;
-        }
-        char type[72];
-        (void)snprintf(type, sizeof type, "(%s)", par.type);
-        uint8_t *word = json_data(&len, json_array_get(topics, next_topic++));
-        json_t *one = NULL;
-        err = word != NULL ? abi_json_decode(&one, type, bytes_make(word, len))
-                           : FAIL(MALFORMED, "a topic is missing");
-        free(word);
-        if (err_ok(err)) (void)json_object_set(o, par.name, json_array_get(one, 0));
-        json_decref(one);
-    }
-    json_decref(values);
-    if (!err_ok(err)) {
-        json_decref(o);
-        return err;
-    }
-    *out = o;
-    return OK;
+    return err;
 }
 
 /// A log as {block, tx, logIndex, args}; NULL if it is none of this event.

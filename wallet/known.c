@@ -47,46 +47,19 @@ const char *known_function(const address_t *to, const char *name)
     return item != NULL ? item->decl : NULL;
 }
 
-/// The values of a declaration's parameters by their names.
-static json_t *by_name(const char *decl, json_t *values)
-{
-    // Names stand before the commas and the closing parenthesis of the first level.
-    json_t *out = json_object();
-    const char *p = strchr(decl, '(');
-    size_t i = 0;
-    int depth = 0;
-    const char *word = p + 1;
-    for (; p != NULL && *p != 0; p++) {
-        if (*p == '(') depth++;
-        const bool last = *p == ')' && depth == 1;
-        if (last || (*p == ',' && depth == 1)) {
-            char name[64];
-            (void)snprintf(name, sizeof name, "%.*s", (int)(p - word), word);
-            if (name[0] == 0) (void)snprintf(name, sizeof name, "%zu", i);
-            json_t *v = json_array_get(values, i++);
-            if (v != NULL) (void)json_object_set(out, name, v);
-        }
-        if (*p == ')') depth--;
-        if (last) break;
-        if (*p == ' ' || *p == '(' || *p == ',') word = p + 1;
-    }
-    json_decref(values);
-    return out;
-}
-
 json_t *known_call(const address_t *to, bytes_t data)
 {
     enum fed_contract c;
     if (data.len < 4 || !contract_at(&c, to)) return NULL;
     const struct fed_item *item = fed_function_of(c, be_get_u32(data.data));
-    json_t *values;
+    json_t *named;
     if (item == NULL ||
-        !err_ok(abi_json_decode(&values, item->decl, bytes_make(data.data + 4, data.len - 4))))
+        !err_ok(abi_json_decode_named(&named, item->decl, bytes_make(data.data + 4, data.len - 4))))
         return NULL;
     json_t *out = json_object();
     (void)json_object_set_new(out, "contract", json_string(fed_contract_name[c]));
     (void)json_object_set_new(out, "function", json_string(item->name));
-    (void)json_object_set_new(out, "args", by_name(item->decl, values));
+    (void)json_object_set_new(out, "args", named);
     return out;
 }
 

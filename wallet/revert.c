@@ -100,21 +100,6 @@ static const struct known_error errors[] = {
     {"SafeERC20FailedOperation(address)", "the token %0 refused", NULL},
 };
 
-static const struct {
-    uint64_t code;
-    const char *text;
-} panics[] = {
-    {0x01, "an assertion failed"},
-    {0x11, "arithmetic overflow"},
-    {0x12, "division by zero"},
-    {0x21, "a value that is no enumerator"},
-    {0x22, "a badly encoded storage array"},
-    {0x31, "pop from an empty array"},
-    {0x32, "an index beyond the array's end"},
-    {0x41, "out of memory"},
-    {0x51, "a call of an uninitialised function"},
-};
-
 /// Appends argument `arg` formatted as `form` says.
 static void put_argument(struct buf *b, char form, const json_t *arg)
 {
@@ -128,7 +113,7 @@ static void put_argument(struct buf *b, char form, const json_t *arg)
     if ((form == 's' || form == 'p') && number && u256_fits_u64(&n)) {
         buf_put_str(b, form == 's' ? round_state_name(n.limb[0]) : proposal_state_name(n.limb[0]));
     } else if (form == 'a' && number) {
-        buf_printf(b, "%s CAIRN", text_amount(&n, 6).s);
+        buf_printf(b, "%s CAIRN", text_amount(&n, 18).s);
     } else if (form == 't' && number && u256_fits_u64(&n)) {
         // Times are above a thousand million, block numbers are not.
         if (n.limb[0] > 1000000000)
@@ -172,25 +157,6 @@ static bool has_selector(const char *signature, bytes_t data)
     return err_ok(abi_json_selector(selector, signature)) && memcmp(selector, data.data, 4) == 0;
 }
 
-static void decode_panic(struct revert_reason *out, bytes_t data)
-{
-    (void)snprintf(out->name, sizeof out->name, "Panic");
-    json_t *args = NULL;
-    uint64_t code = UINT64_MAX;
-    if (err_ok(abi_json_decode(&args, "(uint256)", bytes_make(data.data + 4, data.len - 4))))
-        (void)text_parse_u64(&code, json_string_value(json_array_get(args, 0)), UINT64_MAX - 1)
-            .kind;
-    for (size_t i = 0; i < ARRAY_LEN(panics); i++) {
-        if (panics[i].code == code) {
-            (void)snprintf(out->text, sizeof out->text, "the contract stopped: %s", panics[i].text);
-            out->args = args;
-            return;
-        }
-    }
-    (void)snprintf(out->text, sizeof out->text, "the contract stopped with panic %" PRIu64, code);
-    out->args = args;
-}
-
 void revert_decode(struct revert_reason *out, bytes_t data)
 {
     *out = (struct revert_reason){0};
@@ -204,17 +170,20 @@ void revert_decode(struct revert_reason *out, bytes_t data)
         return;
     }
     const bytes_t rest = {data.data + 4, data.len - 4};
-    if (has_selector("Error(string)", data)) {
-        json_t *args = NULL;
+    const struct abi_revert r = abi_revert_decode(data);
+    if (r.kind == ABI_REVERT_ERROR) {
         (void)snprintf(out->name, sizeof out->name, "Error");
-        const bool ok = err_ok(abi_json_decode(&args, "(string)", rest));
-        (void)snprintf(out->text, sizeof out->text, "%s",
-                       ok ? json_string_value(json_array_get(args, 0)) : "(unreadable text)");
-        out->args = args;
+        (void)snprintf(out->text, sizeof out->text, "%.*s",
+                       (int)(r.message.len > REVERT_TEXT ? REVERT_TEXT : r.message.len),
+                       (const char *)r.message.data);
+        out->args = json_pack("[s]", out->text);
         return;
     }
-    if (has_selector("Panic(uint256)", data)) {
-        decode_panic(out, data);
+    if (r.kind == ABI_REVERT_PANIC) {
+        (void)snprintf(out->name, sizeof out->name, "Panic");
+        (void)snprintf(out->text, sizeof out->text, "the contract stopped: %s",
+                       abi_panic_text(&r.panic_code));
+        out->args = json_pack("[s]", u256_dec(&r.panic_code).s);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(errors); i++) {

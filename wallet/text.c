@@ -2,51 +2,17 @@
 #include "wallet/text.h"
 
 #include "chain/base/hex.h"
-#include "chain/crypto/keccak.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
 
-struct address_text text_address(const address_t *a)
-{
-    struct address_text out;
-    char lower[41];
-    hex_encode(lower, BYTES_OF(*a));
-    const hash_t h = keccak256(bytes_make(lower, 40));
-
-    out.s[0] = '0';
-    out.s[1] = 'x';
-    for (size_t i = 0; i < 40; i++) {
-        const unsigned nibble = (i & 1) != 0 ? h.b[i / 2] & 0x0fu : h.b[i / 2] >> 4;
-        const char c = lower[i];
-        out.s[2 + i] = (c >= 'a' && nibble >= 8) ? (char)(c - 'a' + 'A') : c;
-    }
-    out.s[42] = 0;
-    return out;
-}
-
 err_t text_parse_address(address_t *out, const char *text)
 {
-    address_t a;
-    if (strlen(text) != 42 || text[0] != '0' || text[1] != 'x')
+    if (text[0] != '0' || text[1] != 'x')
         return FAIL(MALFORMED, "an address is 0x and 40 hexadecimal digits");
-    TRY(hex_decode_fixed(a.b, sizeof a.b, bytes_make(text + 2, 40)));
-
-    bool lower = false;
-    bool upper = false;
-    for (const char *p = text + 2; *p != 0; p++) {
-        lower = lower || (*p >= 'a' && *p <= 'f');
-        upper = upper || (*p >= 'A' && *p <= 'F');
-    }
-    if (lower && upper) {
-        const struct address_text want = text_address(&a);
-        if (strcmp(want.s, text) != 0)
-            return FAIL(MISMATCH, "the address's checksum (EIP-55) is wrong: a letter is mistyped");
-    }
-    *out = a;
-    return OK;
+    return address_parse(out, bytes_of_str(text));
 }
 
 err_t text_parse_hash(hash_t *out, const char *text)

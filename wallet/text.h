@@ -11,18 +11,18 @@
 #include "chain/base/bytes.h"
 #include "chain/base/err.h"
 #include "chain/base/u256.h"
+#include "chain/types/address.h"
 
 /// Decimals of ether and of the federation's token.
 #define TEXT_DECIMALS 18
 
-/// An address in EIP-55's mixed case, by value.
-struct address_text {
-    char s[2 + 40 + 1];
-};
-struct address_text text_address(const address_t *a);
+/// Short for address_to_checksum: an address in EIP-55's mixed case, by value.
+static inline struct address_text text_address(const address_t *a)
+{
+    return address_to_checksum(a);
+}
 
-/// Reads 0x and 40 digits. All one case is accepted; mixed case must be the checksum's.
-/// @return ERR_MALFORMED for another form, ERR_MISMATCH for a wrong checksum.
+/// Reads an address as address_parse does, and nothing without "0x".
 MUST_USE err_t text_parse_address(address_t *out, const char *text);
 
 /// Reads 0x and 64 digits. @return ERR_MALFORMED
