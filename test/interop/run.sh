@@ -3,10 +3,10 @@
 # Other people's clients against cairnd --dev: ethers, viem, cast; web3.py where it is
 # installed. Packages of test/package-lock.json are installed into build/interop.
 #
-# usage: test/interop/run.sh [CAIRND]
+# usage: test/interop/run.sh [DIR with cairnd]
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
-CAIRND=${1:-${CAIRND:-$root/build/cairnd}}
+CAIRND=${1:-$root/build}/cairnd
 export CAIRND
 work=$root/build/interop
 NODE=${NODE:-node}
