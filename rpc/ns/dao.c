@@ -68,7 +68,8 @@ static bytes_t title_of(bytes_t description)
     while (description.len > 0 && (description.data[0] == '#' || description.data[0] == ' ')) {
         description = bytes_make(description.data + 1, description.len - 1);
     }
-    const uint8_t *end = description.len == 0 ? NULL : memchr(description.data, '\n', description.len);
+    const uint8_t *end =
+        description.len == 0 ? NULL : memchr(description.data, '\n', description.len);
     if (end != NULL) description.len = (size_t)(end - description.data);
     return description;
 }
@@ -91,15 +92,17 @@ static void put_action(struct rpc_call *call, const struct abi_value *target,
     }
     jw_open(w, '{');
     jw_kv_address(w, "to", &target->address);
-    if (contract != NULL) jw_kv_str(w, "name", contract);
-    else jw_kv_null(w, "name");
+    if (contract != NULL)
+        jw_kv_str(w, "name", contract);
+    else
+        jw_kv_null(w, "name");
     struct abi_signature sig;
     struct abi_value values[16];
-    const bool decodes =
-        item != NULL && err_ok(abi_signature_parse(&sig, call->arena, bytes_of_str(item->decl))) &&
-        sig.inputs.count <= ARRAY_LEN(values) &&
-        err_ok(abi_decode(values, call->arena, &sig.inputs,
-                          bytes_make(data->bytes.data + 4, data->bytes.len - 4)));
+    const bool decodes = item != NULL &&
+                         err_ok(abi_signature_parse(&sig, call->arena, bytes_of_str(item->decl))) &&
+                         sig.inputs.count <= ARRAY_LEN(values) &&
+                         err_ok(abi_decode(values, call->arena, &sig.inputs,
+                                           bytes_make(data->bytes.data + 4, data->bytes.len - 4)));
     if (decodes) {
         const struct abi_value all = abi_list(values, sig.inputs.count);
         jw_kv_str(w, "function", item->signature);
@@ -150,7 +153,8 @@ static bool proposal_state(struct rpc_call *call, struct fed_site *f, const stru
 {
     u256_t state;
     const struct abi_value id = abi_u256(&p->id);
-    if (!fed_ask_number(call, f, FED_CAIRN_GOVERNOR, "state(uint256)", &id, 1, &state)) return false;
+    if (!fed_ask_number(call, f, FED_CAIRN_GOVERNOR, "state(uint256)", &id, 1, &state))
+        return false;
     *out = fed_proposal_state(state.limb[0]);
     return true;
 }
@@ -166,8 +170,10 @@ static void put_head(struct json_writer *w, const struct view_proposal *p, bytes
     jw_kv_str(w, "state", state);
     jw_kv_qty(w, "snapshot", p->vote_start);
     jw_kv_qty(w, "deadline", p->vote_end);
-    if (p->queued) jw_kv_qty(w, "eta", p->eta_s);
-    else jw_kv_null(w, "eta");
+    if (p->queued)
+        jw_kv_qty(w, "eta", p->eta_s);
+    else
+        jw_kv_null(w, "eta");
     jw_key(w, "created");
     jw_open(w, '{');
     fed_put_at(w, &p->created);
@@ -222,9 +228,9 @@ static bool put_proposal(struct rpc_call *call, struct fed_site *f, const struct
     if (!put_tally(call, f, p)) return false;
     jw_key(w, "actions");
     jw_open(w, '[');
-    for (size_t i = 0; i < text.field[P_TARGETS].list.count &&
-                       i < text.field[P_VALUES].list.count &&
-                       i < text.field[P_CALLDATAS].list.count;
+    for (size_t i = 0;
+         i < text.field[P_TARGETS].list.count && i < text.field[P_VALUES].list.count &&
+         i < text.field[P_CALLDATAS].list.count;
          i++) {
         put_action(call, &text.field[P_TARGETS].list.items[i], &text.field[P_VALUES].list.items[i],
                    &text.field[P_CALLDATAS].list.items[i]);
@@ -263,7 +269,8 @@ static bool find_proposal(struct rpc_call *call, struct fed_site *f, struct view
         }
     } else {
         u256_t id;
-        if (!err_ok(u256_parse(&id, bytes_of_str(text)))) return rpc_fail_param(call, "id", want, v);
+        if (!err_ok(u256_parse(&id, bytes_of_str(text))))
+            return rpc_fail_param(call, "id", want, v);
         err = views_proposal(f->txn, out, &id);
     }
     *found = err_ok(err);
@@ -277,8 +284,10 @@ bool dao_get_proposal(struct rpc_call *call)
     bool found = false;
     if (!fed_open(call, &f)) return false;
     bool ok = find_proposal(call, &f, &p, &found);
-    if (ok && found) ok = put_proposal(call, &f, &p);
-    else if (ok) jw_null(&call->out);
+    if (ok && found)
+        ok = put_proposal(call, &f, &p);
+    else if (ok)
+        jw_null(&call->out);
     fed_close(call, &f);
     return ok;
 }
@@ -340,7 +349,8 @@ bool dao_get_votes(struct rpc_call *call)
         jw_kv_str(w, "support", support);
         jw_kv_qty256(w, "weight", &all[i].weight);
         jw_key(w, "reason");
-        jw_str_len(w, bytes_make(all[i].reason.data, all[i].reason.len > 1024 ? 1024 : all[i].reason.len));
+        jw_str_len(
+            w, bytes_make(all[i].reason.data, all[i].reason.len > 1024 ? 1024 : all[i].reason.len));
         fed_put_at(w, &all[i].at);
         jw_close(w, '}');
     }
@@ -363,12 +373,15 @@ bool dao_get_power(struct rpc_call *call)
     u256_t votes = u256_from_u64(0);
     u256_t reputation;
     u256_t cap;
-    bool ok = fed_ask(call, &f, FED_CAIRN_TOKEN, "delegates(address)", &account, 1, "(address)", &delegate, 1) &&
-              fed_ask_number(call, &f, FED_CAIRN_TOKEN, "getVotes(address)", &account, 1, &tokens) &&
-              fed_ask_number(call, &f, FED_REPUTATION, "reputation(address)", &account, 1, &reputation) &&
-              fed_ask_number(call, &f, FED_CAIRN_GOVERNOR, "capPpm()", NULL, 0, &cap);
+    bool ok =
+        fed_ask(call, &f, FED_CAIRN_TOKEN, "delegates(address)", &account, 1, "(address)",
+                &delegate, 1) &&
+        fed_ask_number(call, &f, FED_CAIRN_TOKEN, "getVotes(address)", &account, 1, &tokens) &&
+        fed_ask_number(call, &f, FED_REPUTATION, "reputation(address)", &account, 1, &reputation) &&
+        fed_ask_number(call, &f, FED_CAIRN_GOVERNOR, "capPpm()", NULL, 0, &cap);
     if (ok && head > 0) {
-        ok = fed_ask_number(call, &f, FED_CAIRN_GOVERNOR, "getVotes(address,uint256)", past, 2, &votes);
+        ok = fed_ask_number(call, &f, FED_CAIRN_GOVERNOR, "getVotes(address,uint256)", past, 2,
+                            &votes);
     }
     address_t *delegators = NULL;
     size_t count = 0;

@@ -95,8 +95,10 @@ bool fed_page(struct rpc_call *call, size_t index, struct views_page *out)
     const json_t *order = json_object_get(object, "order");
     if (limit != NULL) {
         uint64_t n = 0;
-        if (json_is_integer(limit)) n = (uint64_t)json_integer_value(limit);
-        else if (!value_u64(call, limit, "limit", &n)) return false;
+        if (json_is_integer(limit))
+            n = (uint64_t)json_integer_value(limit);
+        else if (!value_u64(call, limit, "limit", &n))
+            return false;
         if (n < 1 || n > VIEWS_PAGE_MAX) return rpc_fail_param(call, "limit", "1 to 500", limit);
         out->limit = n;
     }
@@ -126,8 +128,10 @@ void fed_list_begin(struct rpc_call *call)
 void fed_list_end(struct rpc_call *call, const struct fed_site *f, bytes_t next)
 {
     jw_close(&call->out, ']');
-    if (next.len > 0) jw_kv_data(&call->out, "next", next);
-    else jw_kv_null(&call->out, "next");
+    if (next.len > 0)
+        jw_kv_data(&call->out, "next", next);
+    else
+        jw_kv_null(&call->out, "next");
     jw_kv_qty(&call->out, "atBlock", f->site.snapshot.head);
     jw_close(&call->out, '}');
 }
@@ -151,9 +155,9 @@ const char *fed_version_kind(uint8_t kind)
 
 const char *fed_round_state(uint8_t state)
 {
-    static const char *const words[] = {"none",      "open",     "sealed",    "reveal",
+    static const char *const words[] = {"none",      "open",      "sealed",   "reveal",
                                         "select",    "aggregate", "evaluate", "challenge",
-                                        "finalised", "paid",     "failed",    "cancelled"};
+                                        "finalised", "paid",      "failed",   "cancelled"};
     return WORD(words, state);
 }
 
@@ -208,14 +212,27 @@ static void put_signed(struct json_writer *w, const u256_t *v)
 void fed_put_value(struct json_writer *w, const struct abi_type *type, const struct abi_value *v)
 {
     switch (v->kind) {
-    case ABI_UINT: jw_qty256(w, &v->number); return;
-    case ABI_INT: put_signed(w, &v->number); return;
-    case ABI_BOOL: jw_bool(w, !u256_is_zero(&v->number)); return;
-    case ABI_ADDRESS: jw_address(w, &v->address); return;
+    case ABI_UINT:
+        jw_qty256(w, &v->number);
+        return;
+    case ABI_INT:
+        put_signed(w, &v->number);
+        return;
+    case ABI_BOOL:
+        jw_bool(w, !u256_is_zero(&v->number));
+        return;
+    case ABI_ADDRESS:
+        jw_address(w, &v->address);
+        return;
     case ABI_BYTES_FIXED:
-    case ABI_BYTES: jw_data(w, v->bytes); return;
-    case ABI_STRING: jw_str_len(w, v->bytes); return;
-    case ABI_LIST: break;
+    case ABI_BYTES:
+        jw_data(w, v->bytes);
+        return;
+    case ABI_STRING:
+        jw_str_len(w, v->bytes);
+        return;
+    case ABI_LIST:
+        break;
     }
     bool named = type->is_tuple && v->list.count > 0;
     for (size_t i = 0; i < v->list.count && named; i++) named = type->fields[i].name[0] != 0;
@@ -271,8 +288,10 @@ static err_t put_event(struct rpc_call *call, const struct fed_site *f, const st
         err_ok(abi_event_decode(values, call->arena, &sig, e->topics, e->topic_count, e->data));
     if (decodes) {
         const struct abi_value all = abi_list(values, sig.inputs.count);
-        if (sig.inputs.count > 0) fed_put_value(w, &sig.inputs, &all);
-        else jw_raw(w, LIT("{}"));
+        if (sig.inputs.count > 0)
+            fed_put_value(w, &sig.inputs, &all);
+        else
+            jw_raw(w, LIT("{}"));
     } else {
         jw_null(w);
     }

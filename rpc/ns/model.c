@@ -81,8 +81,10 @@ static bool find_by_channel(struct rpc_call *call, struct fed_site *f, bytes_t t
     memcpy(channel.b, word.data, word.len);
     struct view_channel c;
     err_t err = views_channel(f->txn, &c, &family.id, &channel);
-    if (err_ok(err) && !hash_is_zero(&c.version)) err = views_version(f->txn, out, &c.version);
-    else if (err_ok(err)) return true;
+    if (err_ok(err) && !hash_is_zero(&c.version))
+        err = views_version(f->txn, out, &c.version);
+    else if (err_ok(err))
+        return true;
     *found = err_ok(err);
     return err_ok(err) || err.kind == ERR_NOT_FOUND ? true : rpc_fail_err(call, err);
 }
@@ -235,8 +237,10 @@ bool model_get_family(struct rpc_call *call)
     struct view_family v;
     bool found = false;
     bool ok = find_family(call, &f, text, &v, &found);
-    if (ok && found) ok = put_family(call, &f, &v);
-    else if (ok) jw_null(&call->out);
+    if (ok && found)
+        ok = put_family(call, &f, &v);
+    else if (ok)
+        jw_null(&call->out);
     fed_close(call, &f);
     return ok;
 }
@@ -254,8 +258,10 @@ static void put_version_short(struct json_writer *w, const struct view_version *
     jw_kv_bool(w, "tainted", tainted);
     jw_kv_hash(w, "fileSha256", &v->file_sha256);
     jw_kv_hash(w, "modelRoot", &v->model_root);
-    if (v->round != 0) jw_kv_qty(w, "round", v->round);
-    else jw_kv_null(w, "round");
+    if (v->round != 0)
+        jw_kv_qty(w, "round", v->round);
+    else
+        jw_kv_null(w, "round");
     fed_put_at(w, &v->registered);
 }
 
@@ -300,7 +306,8 @@ static bool put_version(struct rpc_call *call, struct fed_site *f, const struct 
     err_t err = views_parents(f->txn, call->arena, &parents, &parent_count, &v->id);
     if (err_ok(err)) err = views_children(f->txn, call->arena, &children, &child_count, &v->id);
     if (err_ok(err)) err = views_tainted_by(f->txn, call->arena, &taints, &taint_count, &v->id);
-    if (err_ok(err)) err = views_channels(f->txn, call->arena, &channels, &channel_count, &v->family);
+    if (err_ok(err))
+        err = views_channels(f->txn, call->arena, &channels, &channel_count, &v->family);
     if (!err_ok(err)) return rpc_fail_err(call, err);
     jw_open(w, '{');
     put_version_short(w, v, taint_count > 0);
@@ -331,8 +338,10 @@ bool model_get_version(struct rpc_call *call)
     bool found = false;
     if (!fed_open(call, &f)) return false;
     bool ok = find_version(call, &f, 0, &v, &found);
-    if (ok && found) ok = put_version(call, &f, &v);
-    else if (ok) jw_null(&call->out);
+    if (ok && found)
+        ok = put_version(call, &f, &v);
+    else if (ok)
+        jw_null(&call->out);
     fed_close(call, &f);
     return ok;
 }
@@ -377,15 +386,18 @@ bool model_get_lineage(struct rpc_call *call)
     uint64_t depth = LINEAGE_DEPTH;
     const json_t *given = fed_member(call, 1, "depth");
     const char *direction = json_string_value(fed_member(call, 1, "direction"));
-    if (json_is_integer(given)) depth = (uint64_t)json_integer_value(given);
-    else if (given != NULL && !value_u64(call, given, "depth", &depth)) return false;
+    if (json_is_integer(given))
+        depth = (uint64_t)json_integer_value(given);
+    else if (given != NULL && !value_u64(call, given, "depth", &depth))
+        return false;
     if (depth > 1000) return rpc_fail_param(call, "depth", "at most 1000", given);
     if (direction == NULL) direction = "up";
     const bool both = strcmp(direction, "both") == 0;
     const bool up = both || strcmp(direction, "up") == 0;
     const bool down = both || strcmp(direction, "down") == 0;
     if (!up && !down) {
-        return rpc_fail_param(call, "direction", "up, down or both", fed_member(call, 1, "direction"));
+        return rpc_fail_param(call, "direction", "up, down or both",
+                              fed_member(call, 1, "direction"));
     }
     struct fed_site f;
     struct view_version v;
@@ -496,7 +508,8 @@ bool model_get_contributors(struct rpc_call *call)
     struct view_lineage l = {0};
     err_t err = OK;
     if (ok && found) {
-        err = views_lineage(f.txn, call->arena, &l, &v.id, transitive ? UINT32_MAX : 0, true, false);
+        err =
+            views_lineage(f.txn, call->arena, &l, &v.id, transitive ? UINT32_MAX : 0, true, false);
         for (size_t i = 0; i < l.node_count && err_ok(err); i++) {
             err = add_round(call, &f, l.nodes[i].round, all, &count, CAP);
         }
@@ -551,8 +564,10 @@ bool model_get_timeline(struct rpc_call *call)
     bool found = false;
     if (!fed_open(call, &f)) return false;
     bool ok = find_version(call, &f, 0, &v, &found);
-    if (ok && found) ok = fed_put_timeline(call, &f, VIEW_OF_VERSION, &v.id, 1);
-    else if (ok) jw_null(&call->out);
+    if (ok && found)
+        ok = fed_put_timeline(call, &f, VIEW_OF_VERSION, &v.id, 1);
+    else if (ok)
+        jw_null(&call->out);
     fed_close(call, &f);
     return ok;
 }

@@ -56,7 +56,8 @@ bool reward_get_params(struct rpc_call *call)
 }
 
 /// Everything an account may claim: its rounds, and those it aggregated.
-static bool sum_claimable(struct rpc_call *call, struct fed_site *f, const address_t *who, u256_t *out)
+static bool sum_claimable(struct rpc_call *call, struct fed_site *f, const address_t *who,
+                          u256_t *out)
 {
     const struct views_page page = {.limit = VIEWS_PAGE_MAX, .newest_first = true};
     struct view_round *rounds = NULL;
@@ -72,7 +73,8 @@ static bool sum_claimable(struct rpc_call *call, struct fed_site *f, const addre
         if (!fed_ask_number(call, f, FED_REWARDS, "claimable(uint256,address)", args, 2, &one)) {
             return false;
         }
-        if (!u256_add_checked(out, out, &one)) return rpc_fail(call, RPC_INTERNAL, "internal error: sum");
+        if (!u256_add_checked(out, out, &one))
+            return rpc_fail(call, RPC_INTERNAL, "internal error: sum");
     }
     return true;
 }
@@ -90,15 +92,18 @@ bool reward_get_balance(struct rpc_call *call)
     u256_t reputation;
     u256_t votes;
     u256_t claimable;
-    bool ok = fed_ask_number(call, &f, FED_CAIRN_TOKEN, "balanceOf(address)", &account, 1, &liquid) &&
-              fed_ask_number(call, &f, FED_REPUTATION, "reputation(address)", &account, 1, &reputation) &&
-              fed_ask_number(call, &f, FED_CAIRN_TOKEN, "getVotes(address)", &account, 1, &votes) &&
-              sum_claimable(call, &f, &who, &claimable);
+    bool ok =
+        fed_ask_number(call, &f, FED_CAIRN_TOKEN, "balanceOf(address)", &account, 1, &liquid) &&
+        fed_ask_number(call, &f, FED_REPUTATION, "reputation(address)", &account, 1, &reputation) &&
+        fed_ask_number(call, &f, FED_CAIRN_TOKEN, "getVotes(address)", &account, 1, &votes) &&
+        sum_claimable(call, &f, &who, &claimable);
     for (uint64_t i = 0; i < ROLES && ok; i++) {
         const struct abi_value args[] = {account, abi_u64(i)};
         ok = fed_ask_number(call, &f, FED_REWARDS, "bonded(address,uint8)", args, 2, &bonded[i]) &&
-             fed_ask_number(call, &f, FED_REWARDS, "unbonding(address,uint8)", args, 2, &unbonding[i]) &&
-             fed_ask_number(call, &f, FED_REWARDS, "unbondingUntil(address,uint8)", args, 2, &until[i]);
+             fed_ask_number(call, &f, FED_REWARDS, "unbonding(address,uint8)", args, 2,
+                            &unbonding[i]) &&
+             fed_ask_number(call, &f, FED_REWARDS, "unbondingUntil(address,uint8)", args, 2,
+                            &until[i]);
     }
     if (ok) {
         struct json_writer *w = &call->out;
@@ -155,7 +160,8 @@ bool reward_get_history(struct rpc_call *call)
     uint64_t round = 0;
     if (!fed_page(call, 0, &page)) return false;
     if ((of == NULL) == (in == NULL)) {
-        return rpc_fail_param(call, "filter", "an object with either address or round", param_at(call, 0));
+        return rpc_fail_param(call, "filter", "an object with either address or round",
+                              param_at(call, 0));
     }
     if (of != NULL && !value_address(call, of, "address", &who)) return false;
     if (in != NULL && !value_u64(call, in, "round", &round)) return false;
@@ -165,8 +171,9 @@ bool reward_get_history(struct rpc_call *call)
     struct view_event *events = NULL;
     size_t count = 0;
     bytes_t next = BYTES_NONE;
-    const err_t err = views_events(f.txn, call->arena, &page, of != NULL ? VIEW_OF_ACCOUNT : VIEW_OF_ROUND,
-                                   &id, &events, &count, &next);
+    const err_t err =
+        views_events(f.txn, call->arena, &page, of != NULL ? VIEW_OF_ACCOUNT : VIEW_OF_ROUND, &id,
+                     &events, &count, &next);
     fed_list_begin(call);
     for (size_t i = 0; i < count && err_ok(err); i++) {
         const struct view_event *e = &events[i];
@@ -211,7 +218,8 @@ static void put_round_money(struct json_writer *w, const struct view_round *r,
     u256_t aggregator = u256_mul(&r->pool, aggregator_bps);
     u256_divmod(&aggregator, NULL, &aggregator, &ten_thousand);
     u256_t participants = u256_from_u64(0);
-    for (size_t i = 0; i < count; i++) (void)u256_add(&participants, &participants, &list[i].reward);
+    for (size_t i = 0; i < count; i++)
+        (void)u256_add(&participants, &participants, &list[i].reward);
     if (!r->settled) aggregator = u256_from_u64(0);
     // Until there are evaluators their part goes to the treasury, as the dust does.
     u256_t treasury = r->pool;
@@ -277,7 +285,8 @@ bool reward_get_supply(struct rpc_call *call)
     const struct abi_value rewards = abi_address(&fed_contract_address[FED_REWARDS]);
     bool ok = fed_ask_number(call, &f, FED_CAIRN_TOKEN, "totalSupply()", NULL, 0, &total) &&
               fed_ask(call, &f, FED_REWARDS, "treasury()", NULL, 0, "(address)", &treasury_at, 1) &&
-              fed_ask_number(call, &f, FED_CAIRN_TOKEN, "balanceOf(address)", &treasury_at, 1, &treasury) &&
+              fed_ask_number(call, &f, FED_CAIRN_TOKEN, "balanceOf(address)", &treasury_at, 1,
+                             &treasury) &&
               fed_ask_number(call, &f, FED_REWARDS, "totalBonded()", NULL, 0, &bonded) &&
               fed_ask_number(call, &f, FED_CAIRN_TOKEN, "balanceOf(address)", &rewards, 1, &held);
     u256_t pools;
@@ -309,8 +318,9 @@ bool model_get_identity(struct rpc_call *call)
     struct abi_value aggregators;
     if (!param_address(call, 0, &who) || !fed_open(call, &f)) return false;
     const struct abi_value account = abi_address(&who);
-    const bool ok = fed_ask(call, &f, FED_MEMBERS, "isMember(address)", &account, 1, "(bool)", &member, 1) &&
-                    fed_ask(call, &f, FED_MEMBERS, "aggregators()", NULL, 0, "(address[])", &aggregators, 1);
+    const bool ok =
+        fed_ask(call, &f, FED_MEMBERS, "isMember(address)", &account, 1, "(bool)", &member, 1) &&
+        fed_ask(call, &f, FED_MEMBERS, "aggregators()", NULL, 0, "(address[])", &aggregators, 1);
     if (ok) {
         bool aggregates = false;
         for (size_t i = 0; i < aggregators.list.count; i++) {

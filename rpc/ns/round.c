@@ -30,13 +30,14 @@ static bool round_info(struct rpc_call *call, struct fed_site *f, uint64_t id,
                        struct abi_value out[INFO_FIELDS])
 {
     const struct abi_value arg = abi_u64(id);
-    return fed_ask(call, f, FED_ROUNDS, "roundInfo(uint256)", &arg, 1,
-                   "(uint8,uint8,uint8,uint8,uint16,uint16,uint16,uint16,uint16,uint16,uint16,uint8,"
-                   "uint8,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint40,uint48,"
-                   "uint40,uint48,uint48,address,uint64,uint32,address,uint64,uint32,uint128,uint128,"
-                   "uint64,bytes32,bytes32,bytes32,bytes32,bytes32,uint256,uint256,uint256,"
-                   "bytes32,bytes32,bytes32,bytes32,uint64,bytes32)",
-                   out, INFO_FIELDS);
+    return fed_ask(
+        call, f, FED_ROUNDS, "roundInfo(uint256)", &arg, 1,
+        "(uint8,uint8,uint8,uint8,uint16,uint16,uint16,uint16,uint16,uint16,uint16,uint8,"
+        "uint8,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint40,uint48,"
+        "uint40,uint48,uint48,address,uint64,uint32,address,uint64,uint32,uint128,uint128,"
+        "uint64,bytes32,bytes32,bytes32,bytes32,bytes32,uint256,uint256,uint256,"
+        "bytes32,bytes32,bytes32,bytes32,uint64,bytes32)",
+        out, INFO_FIELDS);
 }
 
 /// The round the first parameter names; `*found` false (and null written) if there is none.
@@ -62,10 +63,14 @@ static void put_round_short(struct json_writer *w, const struct view_round *r)
     jw_kv_qty(w, "participants", r->participants);
     jw_kv_qty(w, "revealed", r->revealed);
     jw_kv_qty(w, "accepted", (uint64_t)__builtin_popcountll(r->accepted));
-    if (r->state == VIEW_ROUND_FAILED) jw_kv_str(w, "failure", fed_failure(r->failure));
-    else jw_kv_null(w, "failure");
-    if (hash_is_zero(&r->result_version)) jw_kv_null(w, "result");
-    else jw_kv_hash(w, "result", &r->result_version);
+    if (r->state == VIEW_ROUND_FAILED)
+        jw_kv_str(w, "failure", fed_failure(r->failure));
+    else
+        jw_kv_null(w, "failure");
+    if (hash_is_zero(&r->result_version))
+        jw_kv_null(w, "result");
+    else
+        jw_kv_hash(w, "result", &r->result_version);
     jw_key(w, "opened");
     jw_open(w, '{');
     fed_put_at(w, &r->opened);
@@ -88,7 +93,8 @@ bool round_list(struct rpc_call *call)
     struct view_round *all = NULL;
     size_t count = 0;
     bytes_t next = BYTES_NONE;
-    err_t err = views_rounds(f.txn, call->arena, &page, of != NULL ? &family : NULL, &all, &count, &next);
+    err_t err =
+        views_rounds(f.txn, call->arena, &page, of != NULL ? &family : NULL, &all, &count, &next);
     fed_list_begin(call);
     for (size_t i = 0; i < count && err_ok(err); i++) {
         if (state != NULL && strcmp(state, fed_round_state(all[i].state)) != 0) continue;
@@ -189,8 +195,10 @@ static void put_participant(struct json_writer *w, const struct view_participant
     jw_kv_hash(w, "digest", &p->digest);
     fed_put_at(w, &p->committed);
     jw_kv_str(w, "status", fed_status(p->status));
-    if (p->refusal != 0) jw_kv_str(w, "reason", fed_refusal(p->refusal));
-    else jw_kv_null(w, "reason");
+    if (p->refusal != 0)
+        jw_kv_str(w, "reason", fed_refusal(p->refusal));
+    else
+        jw_kv_null(w, "reason");
     jw_kv_bool(w, "revealed", p->has_reveal);
     if (p->has_reveal) {
         jw_kv_hash(w, "updRoot", &p->upd_root);
@@ -258,8 +266,10 @@ bool round_get_selection(struct rpc_call *call)
         jw_kv_address(w, "policy", &r.policy);
         jw_kv_hash(w, "seed", &r.seed1);
         jw_key(w, "inputs");
-        fed_put_value(w, &(struct abi_type){.kind = ABI_LIST, .fields = &(struct abi_type){.kind = ABI_ADDRESS}},
-                      &inputs);
+        fed_put_value(
+            w,
+            &(struct abi_type){.kind = ABI_LIST, .fields = &(struct abi_type){.kind = ABI_ADDRESS}},
+            &inputs);
         jw_key(w, "accepted");
         jw_open(w, '[');
         for (size_t i = 0; i < count; i++) {
@@ -267,13 +277,16 @@ bool round_get_selection(struct rpc_call *call)
         }
         jw_close(w, ']');
         jw_key(w, "effectiveWeights");
-        fed_put_value(w, &(struct abi_type){.kind = ABI_LIST, .fields = &(struct abi_type){.kind = ABI_UINT}},
-                      &weights);
+        fed_put_value(
+            w, &(struct abi_type){.kind = ABI_LIST, .fields = &(struct abi_type){.kind = ABI_UINT}},
+            &weights);
         jw_key(w, "scores");
         jw_open(w, '[');
         for (size_t i = 0; i < count; i++) {
-            if (list[i].has_score) jw_dec256(w, &list[i].score);
-            else jw_null(w);
+            if (list[i].has_score)
+                jw_dec256(w, &list[i].score);
+            else
+                jw_null(w);
         }
         jw_close(w, ']');
         jw_close(w, '}');
@@ -299,7 +312,8 @@ bool round_get_aggregate(struct rpc_call *call)
         jw_open(w, '{');
         jw_kv_qty256(w, "rank", &info[INFO_RANK].number);
         jw_kv_address(w, "aggregator", &r.aggregator);
-        for (size_t i = 0; i < ARRAY_LEN(names); i++) jw_kv_data(w, names[i], info[INFO_AGG_ROOT + i].bytes);
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+            jw_kv_data(w, names[i], info[INFO_AGG_ROOT + i].bytes);
         jw_kv_qty256(w, "size", &info[INFO_AGG_ROOT + 4].number);
         jw_kv_data(w, "cardHash", info[INFO_AGG_ROOT + 5].bytes);
         jw_kv_qty(w, "totalWeight", r.total_weight);
