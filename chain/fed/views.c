@@ -292,20 +292,38 @@ static err_t search_both(struct search *s, const hash_t *version, unsigned depth
     return OK;
 }
 
+/// Copies what was found, exactly, into the arena.
+static err_t keep_lineage(struct view_lineage *l, struct arena *arena)
+{
+    struct view_version *nodes = ARENA_ARRAY(arena, struct view_version, l->node_count);
+    struct view_edge *edges = ARENA_ARRAY(arena, struct view_edge, l->edge_count);
+    if (nodes == NULL || edges == NULL) return NO_ROOM;
+    memcpy(nodes, l->nodes, l->node_count * sizeof *nodes);
+    memcpy(edges, l->edges, l->edge_count * sizeof *edges);
+    l->nodes = nodes;
+    l->edges = edges;
+    return OK;
+}
+
 err_t views_lineage(const struct db_txn *txn, struct arena *arena, struct view_lineage *out,
                     const hash_t *version, unsigned depth, bool up, bool down)
 {
-    *out = (struct view_lineage){0};
-    struct search s = {.txn = txn, .arena = arena, .out = out};
-    out->nodes = ARENA_ARRAY(arena, struct view_version, VIEWS_LINEAGE_MAX);
-    out->edges = ARENA_ARRAY(arena, struct view_edge, EDGES_MAX);
-    s.distance = ARENA_ARRAY(arena, unsigned, VIEWS_LINEAGE_MAX);
-    if (out->nodes == NULL || out->edges == NULL || s.distance == NULL) return NO_ROOM;
+    // Room for the largest answer is on the heap, so that small ones stay small in the arena.
+    struct room {
+        struct view_version nodes[VIEWS_LINEAGE_MAX];
+        struct view_edge edges[EDGES_MAX];
+        unsigned distance[VIEWS_LINEAGE_MAX];
+    } *room = malloc(sizeof *room);
+    if (room == NULL) return NO_ROOM;
+    *out = (struct view_lineage){.nodes = room->nodes, .edges = room->edges};
+    struct search s = {.txn = txn, .arena = arena, .out = out, .distance = room->distance};
     map_init(&s.seen, sizeof(hash_t), 1, VIEWS_LINEAGE_MAX, 0x6c696e);
     map_init(&s.seen_edges, sizeof(struct view_edge), 1, EDGES_MAX, 0x65646765);
-    const err_t err = search_both(&s, version, depth, up, down);
+    err_t err = search_both(&s, version, depth, up, down);
+    if (err_ok(err)) err = keep_lineage(out, arena);
     map_deinit(&s.seen);
     map_deinit(&s.seen_edges);
+    free(room);
     return err;
 }
 
@@ -313,14 +331,20 @@ err_t views_tainted_by(const struct db_txn *txn, struct arena *arena, hash_t **o
                        const hash_t *version)
 {
     *count = 0;
+    const size_t mark = arena_mark(arena);
     struct view_lineage l;
     TRY(views_lineage(txn, arena, &l, version, UINT32_MAX, true, false));
-    *out = ARENA_ARRAY(arena, hash_t, l.node_count);
-    if (*out == NULL) return NO_ROOM;
+    // Kept aside while the arena gives back the lineage.
+    hash_t *revoked = malloc((l.node_count + 1) * sizeof *revoked);
+    if (revoked == NULL) return NO_ROOM;
     for (size_t i = 0; i < l.node_count; i++) {
-        if (l.nodes[i].revoked) (*out)[(*count)++] = l.nodes[i].id;
+        if (l.nodes[i].revoked) revoked[(*count)++] = l.nodes[i].id;
     }
-    return OK;
+    arena_rewind(arena, mark);
+    *out = ARENA_ARRAY(arena, hash_t, *count);
+    if (*out != NULL && *count > 0) memcpy(*out, revoked, *count * sizeof *revoked);
+    free(revoked);
+    return *out == NULL ? NO_ROOM : OK;
 }
 
 // ---- rounds -------------------------------------------------------------------------------

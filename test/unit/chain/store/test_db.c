@@ -7,7 +7,9 @@
 #include "test/support/temp_dir.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -190,6 +192,87 @@ Test(db, growth)
     cr_assert(err_ok(db_stats(db, &stats)));
     cr_expect_gt(stats.map_bytes, 12000000);
     cr_expect_leq(stats.used_bytes, stats.map_bytes);
+    cr_expect_eq(stats.readers, 0);
+    db_close(db);
+    temp_dir_remove(&dir);
+}
+
+/// What a reader thread of the test below needs.
+struct reader {
+    struct db *db;
+    atomic_bool *stop;
+    uint64_t reads;
+    bool torn;
+};
+
+/// Every snapshot must have the same number under all keys.
+static void *read_snapshots(void *arg)
+{
+    struct reader *r = arg;
+    while (!atomic_load(r->stop)) {
+        struct db_txn *txn;
+        if (!err_ok(db_begin_read(r->db, &txn))) break;
+        uint64_t first = 0;
+        for (uint64_t i = 0; i < 8; i++) {
+            const be64_t key = be64(i);
+            bytes_t v;
+            if (!err_ok(db_get(txn, 0, BYTES_OF(key), &v))) break;
+            const uint64_t n = be_get_u64(v.data);
+            if (i == 0) first = n;
+            r->torn |= n != first || v.data[v.len - 1] != (uint8_t)n;
+        }
+        db_abort(txn);
+        r->reads++;
+    }
+    return NULL;
+}
+
+/// Goal: the map moves while other threads read, and no snapshot ever notices.
+Test(db, growth_under_readers, .timeout = 60)
+{
+    const struct temp_dir dir = temp_dir_make();
+    struct db_options options = options_for(&dir);
+    options.map_initial = 256 << 10;
+    struct db *db;
+    atomic_bool stop = false;
+    cr_assert(err_ok(db_open(&db, &options)));
+    struct reader readers[3];
+    pthread_t threads[ARRAY_LEN(readers)];
+    for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
+        readers[i] = (struct reader){.db = db, .stop = &stop};
+        cr_assert_eq(pthread_create(&threads[i], NULL, read_snapshots, &readers[i]), 0);
+    }
+    static uint8_t value[20000];
+    for (uint64_t n = 1; n <= 150; n++) {
+        struct db_txn *txn;
+        be_put_u64(value, n);
+        value[sizeof value - 1] = (uint8_t)n;
+        cr_assert(err_ok(db_begin_write(db, &txn)));
+        err_t err = OK;
+        for (uint64_t i = 0; i < 8 && err_ok(err); i++) {
+            const be64_t key = be64(i);
+            err = db_put(txn, 0, BYTES_OF(key), BYTES_OF(value));
+        }
+        const be64_t kept = be64(1000 + n);
+        if (err_ok(err)) err = db_put(txn, 1, BYTES_OF(kept), BYTES_OF(value));
+        if (err_ok(err))
+            err = db_commit(txn);
+        else
+            db_abort(txn);
+        if (!err_ok(err)) {
+            cr_assert_eq(err.kind, ERR_FULL, "%s", err_text(err));
+            n--;
+        }
+    }
+    atomic_store(&stop, true);
+    for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
+        cr_assert_eq(pthread_join(threads[i], NULL), 0);
+        cr_expect_gt(readers[i].reads, 0);
+        cr_expect_not(readers[i].torn);
+    }
+    struct db_stats stats;
+    cr_assert(err_ok(db_stats(db, &stats)));
+    cr_expect_gt(stats.map_bytes, 3000000, "it grew");
     cr_expect_eq(stats.readers, 0);
     db_close(db);
     temp_dir_remove(&dir);
