@@ -4,11 +4,10 @@
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { AbiCoder, Interface, getCreateAddress, id, keccak256, toBeHex } from 'ethers';
+import { join } from 'node:path';
+import { MODULES, ROOT, ethers } from './deps.mjs';
 
-export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const { AbiCoder, Interface, getCreateAddress, toBeHex } = ethers;
 const readJson = (name) => JSON.parse(readFileSync(join(ROOT, 'genesis/artifacts', name), 'utf8'));
 export const plan = readJson('deployment.json');
 export const artifacts = Object.fromEntries(plan.steps.map((s) => [s.contract, readJson(`${s.contract}.json`)]));
@@ -61,7 +60,7 @@ export function creationCode(step, { values, addressOf }) {
 export class Chain {
   /** Starts anvil on a port of the kernel's choice, on a genesis file if one is given. */
   static async start(genesis) {
-    const program = join(ROOT, 'test/node_modules/.bin/anvil');
+    const program = join(MODULES, '.bin/anvil');
     const child = spawn(program, ['--port', '0', '--hardfork', 'cancun', '--chain-id', '1337', '--gas-price', '0',
       '--base-fee', '0', '--auto-impersonate', '--accounts', '1', '--gas-limit', '30000000',
       '--disable-min-priority-fee', '--no-request-size-limit',
@@ -187,4 +186,3 @@ export class Chain {
 }
 
 export const eventsOf = (receipt, name) => receipt.events.filter((e) => e.name === name);
-export { id, keccak256 };

@@ -4,9 +4,8 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { require } from './deps.mjs';
 
-const require = createRequire(import.meta.url);
 const { keccak256: keccakHex } = require('js-sha3');
 
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest();

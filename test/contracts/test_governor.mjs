@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The DAO: weights, quorum, the demonstration's vote, the timelock, and that nothing goes around it.
 
-import { id } from 'ethers';
 import { eventsOf, plan } from './chain.mjs';
 import { equal, ok, refuses } from './check.mjs';
+import { ethers } from './deps.mjs';
 import { TOKEN, ZERO, aggregators, consortium, family, hospitals, owner, stranger, validators, wallets } from './world.mjs';
 
+const { id } = ethers;
 export const scenes = [];
 const scene = (name, run) => scenes.push({ name, run });
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Families, versions, reputations, members, and what genesis leaves behind.
 
-import { getCreateAddress, id, keccak256, ZeroAddress } from 'ethers';
+import { readFileSync } from 'node:fs';
+import { allocOf, playPlan } from './alloc.mjs';
 import { artifacts, coder, eventsOf, plan } from './chain.mjs';
 import { equal, ok, refuses } from './check.mjs';
+import { ethers } from './deps.mjs';
 import { ZERO, aggregators, consortium, family, hospitals, owner, stranger, validators, wallets, TOKEN } from './world.mjs';
 
+const { Signature, ZeroAddress, getCreateAddress, id, keccak256 } = ethers;
 export const scenes = [];
 const scene = (name, run) => scenes.push({ name, run });
 const ascii32 = (s) => '0x' + Buffer.from(s).toString('hex').padEnd(64, '0');
@@ -39,6 +42,23 @@ scene('genesis: addresses, sizes, wiring, and nothing left with the deployer', a
   equal((await w.rounds.call('extension')).toLowerCase(), chain.contract('RoundsExtension').address);
   equal(await w.rounds.call('minBlocksFloor'), 2n);
   equal(await w.rounds.call('COMMIT_TYPEHASH'), id('Commit(uint256 chainid,address rounds,uint256 roundId,address participant,bytes32 baseVersionId,bytes32 updRoot,bytes32 updSha256,uint256 d,uint256 weight,bytes32 clcHash,bytes32 manifestHash,bytes32 trainingHash,bytes32 dpClaimHash,bytes32 attestationHash,uint256 childRoundId,bytes32 salt)'));
+});
+
+scene('genesis: the alloc of a file is what the plan leaves on an independent EVM', async (w) => {
+  const file = process.env.CAIRN_GENESIS;
+  if (!file) {
+    const alloc = await playPlan(consortium, 1337, 0);
+    for (const step of plan.steps) equal(alloc[step.address].code, await w.chain.rpc('eth_getCode', step.address, 'latest'), step.contract);
+    return;
+  }
+  const genesis = JSON.parse(readFileSync(file, 'utf8'));
+  const have = allocOf(genesis);
+  const want = await playPlan(consortium, genesis.config.chainId, Number(genesis.timestamp));
+  for (const [address, account] of Object.entries(want)) {
+    equal(have[address]?.nonce, account.nonce, address);
+    ok(have[address].code === account.code, `code of ${address}`);
+    equal(have[address].storage, account.storage, address);
+  }
 });
 
 scene('genesis: constructors refuse nonsense', async (w) => {
@@ -196,7 +216,7 @@ scene('token: permit works, the supply is what genesis minted', async (w) => {
     { name: 'nonce', type: 'uint256' }, { name: 'deadline', type: 'uint256' }] };
   const message = { owner: hospitals[0], spender: stranger, value: 5n * TOKEN, nonce: 0, deadline };
   const sig = await wallets[0].signTypedData(domain, types, message);
-  const { v, r, s } = (await import('ethers')).Signature.from(sig);
+  const { v, r, s } = Signature.from(sig);
   await w.token.send(stranger, 'permit', hospitals[0], stranger, 5n * TOKEN, deadline, v, r, s);
   equal(await w.token.call('allowance', hospitals[0], stranger), 5n * TOKEN);
   await refuses(w.token.send(stranger, 'permit', hospitals[0], stranger, 5n * TOKEN, deadline, v, r, s), 'ERC2612InvalidSigner');

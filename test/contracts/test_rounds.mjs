@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A round from opening to payment, every refusal, and that no round can be stuck.
 
-import { id, keccak256 } from 'ethers';
 import { coder, eventsOf } from './chain.mjs';
 import { equal, ok, random, refuses } from './check.mjs';
+import { ethers } from './deps.mjs';
 import { D, WEIGHTS, hex, packSketch, select, sketch } from './model.mjs';
 import { PHASE, STATUS, TOKEN, ZERO, aggregators, family, hospitals, owner, roundParams, stranger, validators,
   wallets } from './world.mjs';
 
+const { id, keccak256 } = ethers;
 export const scenes = [];
 const scene = (name, run) => scenes.push({ name, run });
 

@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ROOT } from './chain.mjs';
 import { equal, ok, random, refuses, test } from './check.mjs';
+import { ROOT } from './deps.mjs';
 import * as m from './model.mjs';
 
 const MAX = 2n ** 256n - 1n;

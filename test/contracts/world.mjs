@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The demonstration's consortium on a test chain, and the steps of a round as its members take them.
 
-import { Wallet, id, keccak256 } from 'ethers';
 import { address, coder, eventsOf } from './chain.mjs';
-import { D, WEIGHTS, hex, int16s, int32s, merkleRoot, packSketch, sha256, sketch } from './model.mjs';
+import { ethers } from './deps.mjs';
+import { D, WEIGHTS, hex, int16s, merkleRoot, packSketch, sha256, sketch } from './model.mjs';
+
+const { Wallet, id, keccak256 } = ethers;
 
 export const TOKEN = 10n ** 18n;
 export const PHASE = { Open: 1, Sealed: 2, Reveal: 3, Select: 4, Aggregate: 5, Challenge: 7, Finalised: 8, Paid: 9,
@@ -149,5 +151,3 @@ export class World {
     return Number(await this.reputation.call('reputation', who));
   }
 }
-
-export { int32s };
