@@ -7,6 +7,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 CAIRND=${1:-$root/build}/cairnd
+if [ -d "$CAIRND" ]; then CAIRND=$CAIRND/cairnd; fi
 export CAIRND
 work=$root/build/interop
 NODE=${NODE:-node}
@@ -43,6 +44,19 @@ if /usr/bin/env python3 -c 'import web3' 2>/dev/null; then
     python3 "$root/test/interop/web3_py.py" || failed=$((failed + 1))
 else
     missing web3.py "python3 -m pip install web3"
+fi
+# The system contracts on anvil; then the accounts that cairnd puts into a genesis, against the
+# deployment on an independent EVM.
+if "$work/node_modules/.bin/anvil" --version >/dev/null 2>&1; then
+    CAIRN_BIN=$(dirname "$CAIRND") "$NODE" "$root/test/contracts/run.mjs" || failed=$((failed + 1))
+    net=$(mktemp -d)
+    "$NODE" "$root/test/contracts/run.mjs" --params >"$net/gov.json"
+    "$CAIRND" network init --validators 1 --chain-id 1337 --dir "$net/net" --gov "$net/gov.json" >/dev/null &&
+        CAIRN_GENESIS=$net/net/genesis.json "$NODE" "$root/test/contracts/run.mjs" genesis ||
+        failed=$((failed + 1))
+    rm -rf "$net"
+else
+    missing contracts "anvil has no binary for this machine"
 fi
 echo "interop: $failed failed${skipped:+, not run: $skipped}"
 [ "$failed" -eq 0 ]
