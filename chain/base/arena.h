@@ -47,6 +47,7 @@ static inline size_t arena_mark(const struct arena *a)
     return a->used;
 }
 
+/// Forgets everything allocated after `mark`.
 void arena_rewind(struct arena *a, size_t mark);
 
 #define ARENA_NEW(ARENA, TYPE) ((TYPE *)arena_calloc((ARENA), 1, sizeof(TYPE)))

@@ -30,8 +30,11 @@ void buf_clear(struct buf *b);
 /// in; NULL (and `full`) if they do not fit.
 uint8_t *buf_extend(struct buf *b, size_t len);
 
+/// Appends bytes, one byte, or a terminated string without its terminator.
 void buf_put(struct buf *b, bytes_t bytes);
+/// See buf_put.
 void buf_put_u8(struct buf *b, uint8_t byte);
+/// See buf_put.
 void buf_put_str(struct buf *b, const char *s);
 
 /// Appends formatted text (printf rules).

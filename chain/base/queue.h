@@ -34,4 +34,5 @@ void *queue_take(struct queue *q, int64_t timeout_ms);
 /// No more puts; takers are woken.
 void queue_close(struct queue *q);
 
+/// Messages in it now; of use for metrics and limits only, since it may change at once.
 size_t queue_count(struct queue *q);

@@ -77,6 +77,7 @@ json_t *ethjson_log(const struct log_entry *log, const struct ethjson_place *pla
 json_t *ethjson_receipt(const struct receipt *r, const struct tx *tx,
                         const struct ethjson_place *place, uint64_t first_log_index);
 
+/// [{address, storageKeys}..] (EIP-2930).
 json_t *ethjson_access_list(const struct access_entry *list, size_t count);
 
 // ---- reading objects -------------------------------------------------------------------------

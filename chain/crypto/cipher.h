@@ -9,7 +9,9 @@
 /// AES in counter mode, key 16 or 32 bytes; encrypts and decrypts. `out` may be `in`.
 MUST_USE err_t aes_ctr(uint8_t *out, bytes_t in, bytes_t key, const uint8_t iv[16]);
 
+/// HMAC (RFC 2104). Keys and messages of any length.
 hash_t hmac_sha256(bytes_t key, bytes_t message);
+/// The same with SHA-512.
 void hmac_sha512(uint8_t out[64], bytes_t key, bytes_t message);
 
 /// PBKDF2 with HMAC-SHA256 or HMAC-SHA512.

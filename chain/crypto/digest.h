@@ -5,11 +5,13 @@
 
 #include "chain/base/bytes.h"
 
+/// SHA-256 (FIPS 180-4).
 hash_t sha256(bytes_t in);
 
 struct ripemd160_digest {
     uint8_t b[20];
 };
+/// RIPEMD-160 (ISO/IEC 10118-3).
 struct ripemd160_digest ripemd160(bytes_t in);
 
 /// SHA-256 in pieces.

@@ -12,6 +12,7 @@ extern const hash_t KECCAK_EMPTY;    ///< c5d2..a470, code hash of accounts with
 extern const hash_t KECCAK_RLP_NULL; ///< 56e8..b421, the empty trie root: keccak(0x80)
 extern const hash_t KECCAK_RLP_LIST; ///< 1dcc..9347, empty ommers and empty logs: keccak(0xc0)
 
+/// Keccak-256 of `in`, any length.
 hash_t keccak256(bytes_t in);
 
 /// Several independent inputs of any lengths, as many lanes at a time as the machine

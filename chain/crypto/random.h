@@ -7,4 +7,5 @@
 
 #include <stddef.h>
 
+/// Fills `out`. @return ERR_IO if the system has no random source.
 MUST_USE err_t random_bytes(void *out, size_t len);

@@ -21,6 +21,7 @@ INNER = ["base", "crypto", "codec", "types", "trie", "store", "state", "fed"]
 INNER_ALLOWED = {
     ("codec", "types"): "ethjson prints transactions, blocks and receipts",
     ("codec", "trie"): "ethjson prints proofs",
+    ("types", "trie"): "whether a body fits its header is a question of list roots",
 }
 
 # One file each may include these.

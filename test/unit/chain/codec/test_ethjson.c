@@ -2,6 +2,7 @@
 #include "chain/codec/ethjson.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "test/support/vectors.h"
@@ -177,12 +178,12 @@ static char *names_of(const json_t *o)
     json_t *sorted = json_loads(text, 0, NULL);
     free(text);
     char *out = calloc(1, 4096);
+    size_t len = 0;
     const char *key;
     json_t *v;
     json_object_foreach(sorted, key, v)
     {
-        if (out[0] != '\0') strcat(out, " ");
-        strcat(out, key);
+        len += (size_t)snprintf(out + len, 4096 - len, "%s%s", len == 0 ? "" : " ", key);
     }
     json_decref(sorted);
     return out;

@@ -4,7 +4,6 @@
 #include <criterion/criterion.h>
 
 #include "chain/base/hex.h"
-#include "chain/crypto/random.h"
 
 /// Goal: published values, whole and in pieces.
 Test(digest, known_values)
@@ -26,16 +25,4 @@ Test(digest, known_values)
     sha256_update(s, LIT("bc"));
     const hash_t pieces = sha256_final_free(s);
     cr_expect(hash_eq(&pieces, &abc));
-}
-
-/// Goal: random bytes fill the whole of what was asked for, and differ.
-Test(random, bytes)
-{
-    uint8_t a[1000] = {0}, b[1000] = {0};
-    unsigned zeros = 0;
-    cr_assert(err_ok(random_bytes(a, sizeof a)) && err_ok(random_bytes(b, sizeof b)));
-    for (size_t i = 0; i < sizeof a; i++) zeros += a[i] == 0;
-    cr_expect(zeros < 40, "%u of 1000 bytes are zero", zeros);
-    cr_expect(memcmp(a, b, sizeof a) != 0);
-    cr_expect(err_ok(random_bytes(a, 0)));
 }
