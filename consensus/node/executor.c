@@ -14,6 +14,7 @@
 #include "consensus/node/loop.h"
 #include "consensus/node/node_impl.h"
 #include "consensus/node/signer.h"
+#include "consensus/qbft/justification.h"
 #include "consensus/qbft/validators.h"
 #include "vm/block_exec.h"
 
@@ -721,6 +722,9 @@ static err_t start_from_store(struct executor *x)
     TRY(err);
     n->pool_head = number;
     publish_head(x);
+    // Until the loop has its first word (and knows whether the guard allows signing).
+    n->status.is_validator = address_index(x->validators, x->validator_count, &n->self) != SIZE_MAX;
+    n->status.validator_count = x->validator_count;
     look_at_disk(x);
     return OK;
 }

@@ -257,7 +257,8 @@ static bool can_pay(const struct sender *s, const struct pool_account *account,
 
 /// Who gives way: of the senders with most slots (of the kind that is short) the transaction with
 /// the lowest fee, the latest nonce among equals.
-static bool find_victim(const struct txpool *p, bool pending, struct sender **who, size_t *at)
+static bool find_victim(const struct txpool *p, bool pending, const struct pool_tx *spare,
+                        struct sender **who, size_t *at)
 {
     size_t most = 0;
     const struct pool_tx *lowest = NULL;
@@ -266,6 +267,7 @@ static bool find_victim(const struct txpool *p, bool pending, struct sender **wh
         const size_t from = pending ? 0 : s->pending;
         const size_t to = pending ? s->pending : s->count;
         if (to == from || s->count < most) continue;
+        if (to - from == 1 && s->txs[from] == spare) continue;
         if (s->count > most) lowest = NULL;
         most = s->count;
         for (size_t j = from; j < to; j++) {
@@ -289,7 +291,7 @@ static bool make_room(struct txpool *p, const struct sender *own, const struct p
 {
     struct sender *victim = NULL;
     size_t at = 0;
-    if (!find_victim(p, pending, &victim, &at) || victim == own) return false;
+    if (!find_victim(p, pending, NULL, &victim, &at) || victim == own) return false;
     const size_t would_have = (own == NULL ? 0 : own->count) + 1;
     if (victim->count < would_have) return false;
     if (victim->count == would_have &&
@@ -312,16 +314,24 @@ static bool would_be_pending(const struct sender *s, const struct pool_account *
     return next == nonce;
 }
 
-/// After a demotion the queue may hold more than it should: the excess leaves.
-static void trim_queue(struct txpool *p, const struct pool_tx *spare, uint64_t now_s)
+static bool trim_one(struct txpool *p, bool pending, const struct pool_tx *spare, uint64_t now_s)
 {
-    while (p->queued > p->options.queued_max) {
-        struct sender *victim = NULL;
-        size_t at = 0;
-        if (!find_victim(p, false, &victim, &at) || victim->txs[at] == spare) return;
-        take_out(p, victim, at, POOL_FATE_DROPPED, "evicted: the queue is full", now_s);
-        recount(p, victim);
-        forget_sender_if_empty(p, victim);
+    struct sender *victim = NULL;
+    size_t at = 0;
+    if (!find_victim(p, pending, spare, &victim, &at)) return false;
+    take_out(p, victim, at, POOL_FATE_DROPPED, "evicted: the pool is full", now_s);
+    recount(p, victim);
+    forget_sender_if_empty(p, victim);
+    return true;
+}
+
+/// After moves between pending and queued either may hold more than it should: the excess
+/// leaves, but for `spare`, which was just let in.
+static void trim(struct txpool *p, const struct pool_tx *spare, uint64_t now_s)
+{
+    while (p->pending > p->options.pending_max && trim_one(p, true, spare, now_s)) {
+    }
+    while (p->queued > p->options.queued_max && trim_one(p, false, spare, now_s)) {
     }
 }
 
@@ -394,7 +404,7 @@ enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct po
         s->pending = at;
     }
     recount(p, s);
-    trim_queue(p, t, now_s);
+    trim(p, t, now_s);
     return POOL_ADDED;
 }
 
@@ -426,7 +436,7 @@ void txpool_set_account(struct txpool *p, const address_t *sender,
     s->account = *account;
     recount(p, s);
     forget_sender_if_empty(p, s);
-    trim_queue(p, NULL, now_s);
+    trim(p, NULL, now_s);
 }
 
 bool txpool_remove(struct txpool *p, const hash_t *hash, const char *why, uint64_t now_s)
@@ -439,7 +449,7 @@ bool txpool_remove(struct txpool *p, const hash_t *hash, const char *why, uint64
     take_out(p, s, at, POOL_FATE_DROPPED, why, now_s);
     recount(p, s);
     forget_sender_if_empty(p, s);
-    trim_queue(p, NULL, now_s);
+    trim(p, NULL, now_s);
     return true;
 }
 
@@ -455,7 +465,7 @@ void txpool_expire(struct txpool *p, uint64_t now_s)
         recount(p, s);
         forget_sender_if_empty(p, s);
     }
-    trim_queue(p, NULL, now_s);
+    trim(p, NULL, now_s);
     while (p->fate_count != 0) {
         const hash_t *oldest = &p->fate_ring[p->fate_start];
         const struct fate *f = map_get(&p->fates, oldest);

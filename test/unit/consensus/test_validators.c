@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Goal: the set after each block is what the votes in headers say (fact sheet 4.1).
+
+#include <criterion/criterion.h>
+
+#include "consensus/qbft/validators.h"
+#include "test/support/vectors.h"
+
+#define EPOCH 10
+
+/// One block: who sealed it and whom it votes on ('+' or '-'; ' ' none). Addresses are letters.
+struct vote_block {
+    char coinbase;
+    char sign;
+    char recipient;
+};
+
+static address_t letter(char c)
+{
+    address_t a = {{0}};
+    a.b[0] = (uint8_t)c;
+    return a;
+}
+
+static const struct {
+    const char *name;
+    const char *start;
+    struct vote_block blocks[16];
+    const char *end;
+    enum err_kind kind;
+} cases[] = {
+    {"one of one is enough", "A", {{'A', '+', 'B'}}, "AB", ERR_NONE},
+    {"one of two is not more than half", "AB", {{'A', '+', 'C'}}, "AB", ERR_NONE},
+    {"two of two", "AB", {{'A', '+', 'C'}, {'B', '+', 'C'}}, "ABC", ERR_NONE},
+    {"two of three", "ABC", {{'A', '-', 'C'}, {'B', '-', 'C'}}, "AB", ERR_NONE},
+    {"the same voter twice counts once",
+     "ABC",
+     {{'A', '-', 'C'}, {'A', '-', 'C'}},
+     "ABC",
+     ERR_NONE},
+    {"a changed mind", "ABC", {{'A', '-', 'C'}, {'A', '+', 'C'}, {'B', '-', 'C'}}, "ABC", ERR_NONE},
+    {"sorted in", "AC", {{'A', '+', 'B'}, {'C', '+', 'B'}}, "ABC", ERR_NONE},
+    {"votes about the added are cleared", "A", {{'A', '+', 'B'}, {'A', '-', 'B'}}, "AB", ERR_NONE},
+    {"votes of the dropped are cleared",
+     "ABC",
+     {{'C', '+', 'D'}, {'A', '-', 'C'}, {'B', '-', 'C'}, {'A', '+', 'D'}},
+     "AB",
+     ERR_NONE},
+    {"the threshold is of the set as it is then",
+     "ABC",
+     {{'A', '-', 'C'}, {'B', '-', 'C'}, {'A', '+', 'D'}, {'B', '+', 'D'}},
+     "ABD",
+     ERR_NONE},
+    {"nobody left is refused", "A", {{'A', '-', 'A'}}, "A", ERR_NONE},
+    {"an epoch forgets (besu#9870)",
+     "ABC",
+     {{'A', '-', 'C'},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0}, // block 10
+      {'B', '-', 'C'}},
+     "ABC",
+     ERR_NONE},
+    {"a vote in the epoch's block is none",
+     "A",
+     {{'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', '+', 'B'}}, // block 10
+     "A",
+     ERR_NONE},
+    {"an empty set", "", {{0}}, "", ERR_INVALID},
+    {"not ascending", "BA", {{0}}, "", ERR_INVALID},
+    {"one twice", "AA", {{0}}, "", ERR_INVALID},
+};
+
+Test(validators, votes)
+{
+    static struct qbft_tally t;
+    struct arena a = vectors_arena((size_t)1024 * 1024);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        address_t start[8];
+        const size_t n = strlen(cases[i].start);
+        for (size_t k = 0; k < n; k++) start[k] = letter(cases[i].start[k]);
+        const struct extra_data checkpoint = {.validators = start, .validator_count = n};
+        const err_t err = qbft_tally_init(&t, &a, &checkpoint, EPOCH);
+        cr_expect_eq(err.kind, cases[i].kind, "%s", cases[i].name);
+        if (!err_ok(err)) continue;
+        for (uint64_t b = 0; b < 16 && cases[i].blocks[b].coinbase != 0; b++) {
+            const struct vote_block *v = &cases[i].blocks[b];
+            const struct header h = {.number = b + 1, .coinbase = letter(v->coinbase)};
+            const struct extra_data extra = {.vote = v->sign == '+'   ? QBFT_VOTE_ADD
+                                                     : v->sign == '-' ? QBFT_VOTE_DROP
+                                                                      : QBFT_VOTE_NONE,
+                                             .vote_recipient = letter(v->recipient)};
+            cr_assert(err_ok(qbft_tally_apply(&t, &h, &extra)), "%s", cases[i].name);
+        }
+        char end[16] = {0};
+        for (size_t k = 0; k < t.validator_count; k++) end[k] = (char)t.validators[k].b[0];
+        cr_expect_str_eq(end, cases[i].end, "%s", cases[i].name);
+        arena_reset(&a);
+    }
+    arena_deinit(&a);
+}
+
+Test(validators, useful_votes)
+{
+    static struct qbft_tally t;
+    struct arena a = vectors_arena((size_t)1024 * 1024);
+    const address_t start[] = {letter('A'), letter('B')};
+    const struct extra_data checkpoint = {.validators = start, .validator_count = 2};
+    cr_assert(err_ok(qbft_tally_init(&t, &a, &checkpoint, EPOCH)));
+    const address_t voter = letter('A');
+    const address_t c = letter('C');
+    const address_t b = letter('B');
+    cr_expect(qbft_vote_is_useful(&t, &voter, &c, true));
+    cr_expect(!qbft_vote_is_useful(&t, &voter, &c, false), "not a member");
+    cr_expect(!qbft_vote_is_useful(&t, &voter, &b, true), "a member already");
+    cr_expect(qbft_vote_is_useful(&t, &voter, &b, false));
+    const struct header h = {.number = 1, .coinbase = voter};
+    const struct extra_data extra = {.vote = QBFT_VOTE_ADD, .vote_recipient = c};
+    cr_assert(err_ok(qbft_tally_apply(&t, &h, &extra)));
+    cr_expect(!qbft_vote_is_useful(&t, &voter, &c, true), "cast already");
+    arena_deinit(&a);
+}
