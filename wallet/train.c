@@ -155,11 +155,11 @@ uint32_t train_weight(struct train_set rows)
 void train_init(int32_t w[TRAIN_DIM])
 {
     memset(w, 0, TRAIN_DIM * sizeof *w);
-    const size_t weights = TRAIN_FEATURES * TRAIN_HIDDEN;
+    const size_t weights = (size_t)TRAIN_FEATURES * TRAIN_HIDDEN;
     const size_t second = weights + TRAIN_HIDDEN; // index of fc2.weight's first draw
     uint8_t input[] = "cairn-demo-init....";
     const size_t prefix = sizeof "cairn-demo-init" - 1;
-    for (uint32_t i = 0; i * 16 < second + TRAIN_HIDDEN; i++) {
+    for (uint32_t i = 0; (size_t)i * 16 < second + TRAIN_HIDDEN; i++) {
         be_put_u32(input + prefix, i);
         const hash_t h = sha256(bytes_make(input, prefix + 4));
         for (size_t k = 0; k < 16; k++) {
@@ -357,7 +357,7 @@ struct st_file train_shape(void)
          .dtype = ST_I32,
          .rank = 2,
          .shape = {TRAIN_FEATURES, TRAIN_HIDDEN},
-         .count = TRAIN_FEATURES * TRAIN_HIDDEN},
+         .count = (uint64_t)TRAIN_FEATURES * TRAIN_HIDDEN},
         {.name = {(const uint8_t *)"fc2.bias", 8},
          .dtype = ST_I32,
          .rank = 1,

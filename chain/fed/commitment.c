@@ -45,7 +45,7 @@ static uint64_t chunk_count(bytes_t data, size_t chunk_len)
 /// the right, which is what promoting a lone last node comes to.
 static hash_t range_root(bytes_t data, size_t chunk_len, uint64_t from, uint64_t to)
 {
-    hash_t stack[64];
+    hash_t stack[64] = {{{0}}};
     size_t depth = 0;
     for (uint64_t i = 0; i < to - from; i++) {
         hash_t h = leaf_hash(data, chunk_len, from + i);
@@ -225,7 +225,7 @@ hash_t fed_version_id(const hash_t *family, enum fed_version_kind kind, const ha
     struct words w = {.len = 0};
     put_hash(&w, family);
     put_u64(&w, (uint64_t)kind);
-    put_u64(&w, 6 * 32); // where the dynamic array begins
+    put_u64(&w, UINT64_C(6) * 32); // where the dynamic array begins
     put_hash(&w, file_sha256);
     put_hash(&w, model_root);
     put_u64(&w, round_id);

@@ -46,7 +46,7 @@ static void sketch_range(int64_t t[SKETCH_LEN], const hash_t *seed, const struct
 
         for (size_t i = 0; i < hashes; i++) {
             for (unsigned s = 0; s < COORDS_PER_HASH && j < to; s++, j++) {
-                const uint8_t *p = digest[i].b + 6 * s;
+                const uint8_t *p = digest[i].b + (size_t)6 * s;
                 const uint64_t slice = (uint64_t)p[0] << 40 | (uint64_t)p[1] << 32 |
                                        (uint64_t)p[2] << 24 | (uint64_t)p[3] << 16 |
                                        (uint64_t)p[4] << 8 | p[5];
@@ -232,7 +232,7 @@ static uint64_t near_duplicates(struct distances *m)
 /// Sum of the `nearest` smallest distances from `i` to the others that stay.
 static u256_t krum_score(const struct distances *m, size_t i, uint64_t duplicate, size_t nearest)
 {
-    u256_t row[FED_INPUTS_MAX];
+    u256_t row[FED_INPUTS_MAX] = {{{0}}};
     size_t count = 0;
     for (size_t j = 0; j < m->n; j++) {
         if (j != i && (duplicate >> j & 1) == 0) row[count++] = m->d[i * m->n + j];

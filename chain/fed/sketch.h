@@ -22,7 +22,7 @@
 #include "chain/base/u256.h"
 
 #define SKETCH_LEN 256
-#define SKETCH_PACKED_LEN (SKETCH_LEN * 8)
+#define SKETCH_PACKED_LEN ((size_t)SKETCH_LEN * 8)
 #define UPDATE_DIM_MAX ((uint64_t)1 << 27) ///< coordinates: |t| stays below 2^42
 
 struct sketch {

@@ -96,7 +96,7 @@ static json_t *load(const char *path)
 
 static const struct {
     const char *path;
-    uint8_t low;
+    unsigned low;
     enum revision rev;
     size_t count;
     bool refused;
@@ -140,8 +140,9 @@ static void run_file(size_t f)
         arena_reset(&t.arena);
         const bytes_t input = hex_of(c, "Input");
         const json_t *gas = json_object_get(c, "Gas");
-        run_case(files[f].path, json_string_value(json_object_get(c, "Name")), files[f].low,
-                 files[f].rev, input, files[f].refused, hex_of(c, "Expected"),
+        run_case(files[f].path, json_string_value(json_object_get(c, "Name")),
+                 (uint8_t)files[f].low, files[f].rev, input, files[f].refused,
+                 hex_of(c, "Expected"),
                  gas != NULL ? (uint64_t)json_integer_value(gas) : UINT64_MAX);
     }
     json_decref(doc);

@@ -98,7 +98,7 @@ bool bls_product_is_one(bls_pair_t *pair, size_t n)
 
 // ---- encoding (EIP-2537) ----------------------------------------------------------------------
 
-#define FP_LEN 64 ///< 16 zero bytes, 48 big-endian ones
+#define FP_LEN ((size_t)64) ///< 16 zero bytes, 48 big-endian ones
 #define G1_LEN (2 * FP_LEN)
 #define G2_LEN (4 * FP_LEN)
 #define SCALAR_LEN 32

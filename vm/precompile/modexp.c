@@ -54,8 +54,8 @@ static unsigned __int128 complexity(enum revision rev, uint64_t x)
     }
     const unsigned __int128 sq = (unsigned __int128)x * x;
     if (x <= 64) return sq;
-    if (x <= 1024) return sq / 4 + 96 * x - 3072;
-    return sq / 16 + 480 * x - 199680;
+    if (x <= 1024) return sq / 4 + (unsigned __int128)96 * x - 3072;
+    return sq / 16 + (unsigned __int128)480 * x - 199680;
 }
 
 uint64_t precompile_modexp_gas(enum revision rev, bytes_t input)

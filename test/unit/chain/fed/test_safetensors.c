@@ -9,12 +9,13 @@
 /// A file of a JSON header and `data_len` bytes 0, 1, 2, ...
 static bytes_t make_file(struct arena *a, const char *json, size_t data_len)
 {
-    const size_t n = strlen(json);
+    const bytes_t text = bytes_of_str(json);
+    const size_t n = text.len;
     uint8_t *p = arena_alloc(a, 8 + n + data_len);
     cr_assert(p != NULL);
     const uint64_t len = n;
     memcpy(p, &len, 8);
-    memcpy(p + 8, json, n);
+    memcpy(p + 8, text.data, n);
     for (size_t i = 0; i < data_len; i++) p[8 + n + i] = (uint8_t)i;
     return bytes_make(p, 8 + n + data_len);
 }

@@ -97,21 +97,21 @@ Test(precompile, failures_take_all_gas)
     static const uint8_t input[8192] = {1};
     const struct {
         const char *name;
-        uint8_t low;
+        unsigned low;
+        enum evm_status status;
         size_t len;
         uint64_t gas;
-        enum evm_status status;
     } rows[] = {
-        {"one unit short", 0x02, 1, 71, EVM_OUT_OF_GAS},
-        {"exactly enough", 0x02, 1, 72, EVM_SUCCESS},
-        {"pairing of half a pair", 0x08, 191, 1000000, EVM_PRECOMPILE_FAILURE},
-        {"point not on the curve", 0x06, 128, 1000000, EVM_PRECOMPILE_FAILURE},
-        {"blake2f of nothing", 0x09, 0, 1000000, EVM_PRECOMPILE_FAILURE},
-        {"kzg of nothing", 0x0a, 0, 1000000, EVM_PRECOMPILE_FAILURE},
-        {"memory is full", 0x04, 8192, 1000000, EVM_INTERNAL},
+        {"one unit short", 0x02, EVM_OUT_OF_GAS, 1, 71},
+        {"exactly enough", 0x02, EVM_SUCCESS, 1, 72},
+        {"pairing of half a pair", 0x08, EVM_PRECOMPILE_FAILURE, 191, 1000000},
+        {"point not on the curve", 0x06, EVM_PRECOMPILE_FAILURE, 128, 1000000},
+        {"blake2f of nothing", 0x09, EVM_PRECOMPILE_FAILURE, 0, 1000000},
+        {"kzg of nothing", 0x0a, EVM_PRECOMPILE_FAILURE, 0, 1000000},
+        {"memory is full", 0x04, EVM_INTERNAL, 8192, 1000000},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const address_t at = low_address(rows[i].low);
+        const address_t at = low_address((uint8_t)rows[i].low);
         uint64_t gas_left = rows[i].gas;
         bytes_t out = LIT("x");
         arena_reset(&a);
