@@ -122,6 +122,22 @@ uint64_t guard_silent_through(const struct guard *g)
     return g->silent_through;
 }
 
+err_t guard_allow_from(struct guard *g, uint64_t height)
+{
+    if (height == 0 || height > g->silent_through) return OK;
+    struct db_txn *txn = NULL;
+    TRY(db_begin_write(g->db, &txn));
+    const be64_t silent = be64(height - 1);
+    const err_t err = db_put(txn, TABLE_GUARD, LIT("silent"), BYTES_OF(silent));
+    if (!err_ok(err)) {
+        db_abort(txn);
+        return err;
+    }
+    TRY(db_commit(txn));
+    g->silent_through = height - 1;
+    return OK;
+}
+
 // ---- the record -------------------------------------------------------------------------
 
 static void put_sent(struct buf *b, const struct guard_sent *s)

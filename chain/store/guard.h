@@ -72,6 +72,11 @@ void guard_close(struct guard *g);
 /// Heights up to and including this one must not be signed for (guard_create).
 uint64_t guard_silent_through(const struct guard *g);
 
+/// The operator confirms that nothing contradicting was signed from `height` on: silence ends
+/// before it (--guard-reset-height). What is on record stays binding. Never makes the silence
+/// longer. ERR_FULL, ERR_IO
+MUST_USE err_t guard_allow_from(struct guard *g, uint64_t height);
+
 /// The last record saved; its bytes are copied into `arena`. All zero if nothing was signed.
 /// @return ERR_CORRUPT, ERR_FULL, ERR_IO
 MUST_USE err_t guard_load(const struct guard *g, struct guard_record *out, struct arena *arena);

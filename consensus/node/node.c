@@ -240,6 +240,8 @@ static err_t open_guard(struct node *n, struct guard **out, struct node_detail *
                guard_silent_through(*out) >= n->options.guard_reset_height) {
         LOG_WRN("guard", "signs again, as the operator says", "from=%" PRIu64,
                 n->options.guard_reset_height);
+        err = guard_allow_from(*out, n->options.guard_reset_height);
+        if (!err_ok(err)) guard_close(*out);
     }
     if (err_ok(err)) return OK;
     if (err.kind == ERR_BUSY)
@@ -266,8 +268,6 @@ static err_t start_threads(struct node *n, struct node_detail *detail)
                              .wire = (enum qbft_wire)n->options.qbft_wire,
                              .silent_through = guard_silent_through(guard),
                              .crypto = {.recover = node_recover}};
-    if (n->options.guard_reset_height != 0 && q.silent_through >= n->options.guard_reset_height)
-        q.silent_through = n->options.guard_reset_height - 1;
     err = signer_new(&n->signer, n, guard, n->options.key, q.wire);
     if (!err_ok(err)) {
         guard_close(guard);

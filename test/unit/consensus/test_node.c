@@ -15,6 +15,7 @@
 #include "chain/store/blocks.h"
 #include "consensus/node/node.h"
 #include "test/support/temp_dir.h"
+#include "test/support/vectors.h"
 #include "test/unit/consensus/small_net.h"
 
 #define MUST(EXPR)                                                                                 \
@@ -201,6 +202,126 @@ Test(node, refuses_by_name, .timeout = 60)
     small_net_deinit(&other);
     temp_dir_remove(&dir);
     small_net_deinit(&s);
+}
+
+/// --- without --dev: periods and the guard ---
+
+Test(node, makes_blocks_at_its_period, .timeout = 60)
+{
+    struct small_net s;
+    small_net_init(&s, 1,
+                   "\"xblockperiodmilliseconds\":50,\"requesttimeoutseconds\":4,"
+                   "\"epochlength\":30000",
+                   ",\"zeroBaseFee\":true");
+    const struct temp_dir dir = temp_dir_make();
+    struct node_options o = options_of(&s, dir.path);
+    o.dev = false;
+
+    // No guard: it follows the chain and signs nothing for the height in progress.
+    struct node *n = must_open(&o);
+    nanosleep(&(struct timespec){.tv_nsec = 300 * 1000 * 1000}, NULL);
+    struct node_status status;
+    node_status(n, &status);
+    cr_expect_eq(status.head_number, 0);
+    cr_expect(!status.is_validator);
+    cr_expect_str_eq(status.qbft_step, "following");
+    node_close(n);
+
+    // The operator says that it never signed height 1.
+    o.guard_reset_height = 1;
+    n = must_open(&o);
+    cr_expect(wait_for(n, head_is, 3));
+    node_status(n, &status);
+    cr_expect(status.is_validator);
+    struct arena a = vectors_arena((size_t)1024 * 1024);
+    const address_t *set;
+    size_t count;
+    for (uint64_t number = 0; number <= 3; number++) {
+        MUST(node_validators(n, &set, &count, &a, number));
+        cr_expect(count == 1 && address_eq(&set[0], &s.addresses[0]));
+    }
+    cr_expect_eq(node_validators(n, &set, &count, &a, 1000000).kind, ERR_NOT_FOUND);
+
+    // From then on its guard stands for itself.
+    node_close(n);
+    o.guard_reset_height = 0;
+    n = must_open(&o);
+    cr_expect(wait_for(n, head_is, 6));
+
+    // A vote of the only validator: the second one is in force two blocks on, and both are
+    // needed from there, so the chain waits for him.
+    address_t second = {{0x42}};
+    MUST(node_propose_vote(n, &second, true));
+    const struct pending_vote *votes;
+    MUST(node_pending_votes(n, &votes, &count, &a));
+    cr_expect(count == 1 && votes[0].add && address_eq(&votes[0].who, &second));
+    bool grown = false;
+    for (int i = 0; i < 400 && !grown; i++) {
+        node_status(n, &status);
+        arena_reset(&a);
+        grown = err_ok(node_validators(n, &set, &count, &a, status.head_number + 1)) && count == 2;
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    }
+    cr_expect(grown, "the vote has no effect");
+    MUST(node_discard_vote(n, &second));
+    cr_expect_eq(node_discard_vote(n, &second).kind, ERR_NOT_FOUND);
+    node_close(n);
+
+    // And a restart finds the same set by counting the votes again.
+    n = must_open(&o);
+    struct node_status again;
+    node_status(n, &again);
+    MUST(node_validators(n, &set, &count, &a, again.head_number + 1));
+    cr_expect_eq(count, 2);
+    node_close(n);
+    arena_deinit(&a);
+    temp_dir_remove(&dir);
+    small_net_deinit(&s);
+}
+
+/// The set of a Besu test contract, as its vector says.
+Test(node, validators_of_a_contract, .timeout = 60)
+{
+    json_t *v = vectors_load("qbft/validator-contract-genesis.json");
+    struct small_net s;
+    small_net_init(&s, 1,
+                   "\"blockperiodseconds\":1,\"requesttimeoutseconds\":4,\"epochlength\":30000,"
+                   "\"validatorcontractaddress\":\"0x0000000000000000000000000000000000008888\"",
+                   "");
+    struct alloc_slot slots[8];
+    size_t slot_count = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach(vectors_get(v, "storage"), key, value)
+    {
+        const bytes_t k = vectors_hex(&s.arena, key);
+        memcpy(slots[slot_count].key.b, k.data, 32);
+        slots[slot_count++].value = vectors_number(value);
+    }
+    struct alloc_account contract = {.code = vectors_bytes(&s.arena, v, "runtimeCode"),
+                                     .slots = slots,
+                                     .slot_count = slot_count};
+    memcpy(contract.address.b, vectors_bytes(&s.arena, v, "address").data, 20);
+    s.genesis.alloc = &contract;
+    s.genesis.alloc_count = 1;
+
+    const struct temp_dir dir = temp_dir_make();
+    struct node_options o = options_of(&s, dir.path);
+    o.dev = false;
+    struct node *n = must_open(&o);
+    const address_t *set;
+    size_t count = 0;
+    MUST(node_validators(n, &set, &count, &s.arena, 1));
+    const json_t *want = vectors_get(v, "expectedValidators");
+    cr_assert_eq(count, json_array_size(want));
+    for (size_t i = 0; i < count; i++) {
+        const bytes_t a = vectors_hex(&s.arena, json_string_value(json_array_get(want, i)));
+        cr_expect(bytes_eq(BYTES_OF(set[i]), a), "%zu", i);
+    }
+    node_close(n);
+    temp_dir_remove(&dir);
+    small_net_deinit(&s);
+    json_decref(v);
 }
 
 /// Submits until it is killed; every acknowledged nonce is written to the pipe.
