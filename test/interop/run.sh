@@ -7,7 +7,6 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 CAIRND=${1:-$root/build}/cairnd
-if [ -d "$CAIRND" ]; then CAIRND=$CAIRND/cairnd; fi
 export CAIRND
 work=$root/build/interop
 NODE=${NODE:-node}
