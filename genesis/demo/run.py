@@ -351,6 +351,8 @@ class Story:
         self.earned[r.aggregator] += paid
         expect(f"round {n}: claimable by {r.aggregator}",
                int(net.view("Rewards", "claimable", n, net.address[r.aggregator])), paid)
+        claimable = self.views(HOSPITALS, lambda a: ("Rewards", "claimable", n, a))
+        reputations = self.views(HOSPITALS, lambda a: ("Reputation", "reputation", a))
         say("    who  result    weight      reward  reputation")
         for h in HOSPITALS:
             row, ok = rows.get(h, {}), h in r.accepted
@@ -361,15 +363,14 @@ class Story:
             paid += reward
             expect(f"round {n}: weight of {h}", row.get("weight"), str(WEIGHT[h]) if ok else "0")
             expect(f"round {n}: reward of {h}", row.get("reward"), str(reward))
-            expect(f"round {n}: claimable by {h}",
-                   int(net.view("Rewards", "claimable", n, net.address[h])), reward)
-            reputation = int(net.view("Reputation", "reputation", net.address[h]))
-            expect(f"round {n}: reputation of {h}", reputation, self.reputation[h])
+            expect(f"round {n}: claimable by {h}", claimable[h], reward)
+            expect(f"round {n}: reputation of {h}", reputations[h], self.reputation[h])
             say(f"    {h}    {row.get('status', '?'):9} {row.get('weight', '?'):>6}"
-                f"  {amount(int(row.get('reward', 0))):>10}  {reputation:>10}"
+                f"  {amount(int(row.get('reward', 0))):>10}  {reputations[h]:>10}"
                 + (f"   {row['reason']}" if row.get("reason") else ""))
         self.treasury += POOL - paid
-        expect(f"round {n}: treasury", self.balance("TimelockController"), self.treasury)
+        expect(f"round {n}: treasury", self.balances(["TimelockController"])["TimelockController"],
+               self.treasury)
 
         sha256 = net.run("model", "hash", model)["sha256"]
         expect(f"round {n}: model file", sha256, r.sha256)
@@ -454,23 +455,28 @@ class Story:
 
     # -- the end
 
-    def balance(self, name):
-        address = self.net.address.get(name) or self.contract(name)
-        return int(self.net.view("CairnToken", "balanceOf", address))
+    def views(self, names, words):
+        """A number per name, asked for at once: `words` makes the view from an address."""
+        address = {n: self.net.address.get(n) or self.contract(n) for n in names}
+        asked = self.net.all([lambda n=n: self.net.view(*words(address[n])) for n in names])
+        return dict(zip(names, map(int, asked)))
+
+    def balances(self, names):
+        return self.views(names, lambda a: ("CairnToken", "balanceOf", a))
 
     def settle(self):
         """Everybody claims; then all tokens that were ever minted are found again."""
         net = self.net
         say(bold("Money"))
-        for name in self.earned:
-            expect(f"balance of {name} before claiming", self.balance(name), VOTABLE.get(name, 0))
+        for name, have in self.balances(list(self.earned)).items():
+            expect(f"balance of {name} before claiming", have, VOTABLE.get(name, 0))
         net.all([lambda n=n: net.run("reward", "claim", "--all", account=n) for n in self.earned])
+        held = self.balances([*net.address, "Rewards", "TimelockController"])
         for name, earned in self.earned.items():
-            expect(f"balance of {name}", self.balance(name), VOTABLE.get(name, 0) + earned)
+            expect(f"balance of {name}", held[name], VOTABLE.get(name, 0) + earned)
         expect("earned by AGG1 and AGG2", (self.earned["AGG1"], self.earned["AGG2"]),
                (210 * ONE, 140 * ONE))
 
-        held = {n: self.balance(n) for n in (*net.address, "Rewards", "TimelockController")}
         expect("supply", int(net.view("CairnToken", "totalSupply")), SUPPLY)
         expect("sum of all balances", sum(held.values()), SUPPLY)
         promised = sum(int(net.view("Rewards", f)) for f in ("totalBonded", "totalPools", "totalOwed"))
