@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wallet/commands.h"
 
+#include "wallet/out.h"
+
+#ifndef CAIRN_VERSION
+#define CAIRN_VERSION "0.1.0"
+#endif
+
 // clang-format off: a table
 
 static const struct option_def new_options[] = {
@@ -719,4 +725,12 @@ enum exit_code cmd_help(struct ctx *ctx, const struct args *a)
     }
     return fail(ctx, EXIT_USAGE, "topics: rounds, keys, votes, units, exit-codes",
                 "no topic or command `%s`", a->pos[0]);
+}
+
+enum exit_code cmd_version(struct ctx *ctx, const struct args *a)
+{
+    (void)a;
+    result_set(ctx, "version", json_string(CAIRN_VERSION));
+    out_line(ctx, "cairn %s", CAIRN_VERSION);
+    return EXIT_DONE;
 }

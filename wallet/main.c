@@ -13,19 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#ifndef CAIRN_VERSION
-#define CAIRN_VERSION "0.1.0"
-#endif
-
 #define DEFAULT_TIMEOUT_S 60
-
-enum exit_code cmd_version(struct ctx *ctx, const struct args *a)
-{
-    (void)a;
-    result_set(ctx, "version", json_string(CAIRN_VERSION));
-    out_line(ctx, "cairn %s", CAIRN_VERSION);
-    return EXIT_DONE;
-}
 
 /// Keys pass through this process: no core dump, no other process of the same user reads
 /// its memory, and no file it makes is readable by others unless it says so.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wallet/revert.h"
 
+#include "chain/base/endian.h"
 #include "chain/base/hex.h"
 #include "chain/base/u256.h"
+#include "chain/fed/contracts.h"
 #include "wallet/abi_json.h"
 #include "wallet/text.h"
 
@@ -72,7 +74,7 @@ static const struct known_error errors[] = {
     {"OwnableUnauthorizedAccount(address)", "%0 is not the owner", NULL},
     {"AccessControlUnauthorizedAccount(address,bytes32)", "%0 lacks the role %1",
      "such things are decided by a proposal: cairn dao propose"},
-    {"GovernorUnexpectedProposalState(bytes32,uint8,bytes32)",
+    {"GovernorUnexpectedProposalState(uint256,uint8,bytes32)",
      "the proposal is %p1, which does not allow this now", "cairn dao show ID"},
     {"GovernorNonexistentProposal(uint256)", "there is no proposal %0", "cairn dao list"},
     {"GovernorAlreadyCastVote(address)", "%0 has voted already", NULL},
@@ -81,6 +83,8 @@ static const struct known_error errors[] = {
     {"GovernorOnlyExecutor(address)", "only the timelock may do this, not %0", "cairn dao propose"},
     {"GovernorNotQueuedProposal(uint256)", "proposal %0 is not queued", "cairn dao queue"},
     {"GovernorAlreadyQueuedProposal(uint256)", "proposal %0 is queued already", NULL},
+    {"TooManyOpenProposals(address)", "%0 has ten undecided proposals already", "cairn dao list"},
+    {"ObligationsOpen(uint256)", "%0 rounds that are not over hold the account", NULL},
     {"GovernorInvalidVoteType()", "a vote is for, against or abstain", NULL},
     {"GovernorInvalidSignature(address)", "the vote's signature is not from %0", NULL},
     {"GovernorInvalidProposalLength(uint256,uint256,uint256)",
@@ -157,6 +161,26 @@ static bool has_selector(const char *signature, bytes_t data)
     return err_ok(abi_json_selector(selector, signature)) && memcmp(selector, data.data, 4) == 0;
 }
 
+/// An error of the system contracts without a sentence of its own: its name and arguments.
+static bool decode_listed(struct revert_reason *out, bytes_t data)
+{
+    const uint32_t selector = be_get_u32(data.data);
+    for (size_t i = 0; i < fed_item_count; i++) {
+        const struct fed_item *item = &fed_items[i];
+        if (item->kind != FED_ITEM_ERROR || item->selector != selector) continue;
+        (void)snprintf(out->name, sizeof out->name, "%s", item->name);
+        struct buf b;
+        buf_init(&b, REVERT_TEXT - 1);
+        abi_revert_print(&b, data, &item->decl, 1);
+        (void)snprintf(out->text, sizeof out->text, "%.*s", (int)b.len, (const char *)b.data);
+        buf_deinit(&b);
+        const bytes_t rest = {data.data + 4, data.len - 4};
+        (void)err_ok(abi_json_decode(&out->args, item->decl, rest));
+        return true;
+    }
+    return false;
+}
+
 void revert_decode(struct revert_reason *out, bytes_t data)
 {
     *out = (struct revert_reason){0};
@@ -200,6 +224,7 @@ void revert_decode(struct revert_reason *out, bytes_t data)
         out->args = args;
         return;
     }
+    if (decode_listed(out, data)) return;
     char selector[9];
     hex_encode(selector, bytes_make(data.data, 4));
     (void)snprintf(out->text, sizeof out->text, "an error unknown here (selector 0x%s, %zu bytes)",
