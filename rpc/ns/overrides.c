@@ -47,6 +47,9 @@ static err_t view_account(void *ctx, struct account *out, bool *exists, const ad
     if (a->has_balance) out->balance_wei = a->balance_wei;
     if (a->has_nonce) out->nonce = a->nonce;
     if (a->has_code) out->code_hash = a->code_hash;
+    // An account with the empty root is not asked for its slots.
+    if (a->whole_state) out->storage_root = KECCAK_RLP_NULL;
+    if (a->slot_count > 0) memset(out->storage_root.b, 0xff, sizeof out->storage_root.b);
     return OK;
 }
 
