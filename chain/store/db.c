@@ -246,7 +246,7 @@ err_t db_open(struct db **out, const struct db_options *options)
     if (db == NULL) return FAIL(FULL, "store: out of memory");
     db->lock_fd = -1;
     db->read_only = options->read_only;
-    db->disk_reserve = options->disk_reserve != 0 ? options->disk_reserve : RESERVE_DEFAULT;
+    db->disk_reserve = options->disk_reserve;
     db->table_count = options->table_count;
     db->tables = calloc(options->table_count, sizeof *db->tables);
     db->path = strdup(options->path);
@@ -285,12 +285,24 @@ void db_close(struct db *db)
 
 // ---- growth -----------------------------------------------------------------------------
 
-static err_t disk_free(const char *path, uint64_t *out)
+static err_t disk_space(const char *path, uint64_t *total, uint64_t *left)
 {
     struct statvfs fs;
     if (statvfs(path, &fs) != 0) return fail_from(errno, "cannot read the free disk space");
-    *out = (uint64_t)fs.f_bavail * fs.f_frsize;
+    *total = (uint64_t)fs.f_blocks * fs.f_frsize;
+    *left = (uint64_t)fs.f_bavail * fs.f_frsize;
     return OK;
+}
+
+static err_t check_reserve(const struct db *db)
+{
+    uint64_t total;
+    uint64_t left;
+    TRY(disk_space(db->path, &total, &left));
+    uint64_t reserve = db->disk_reserve;
+    if (reserve == 0) reserve = total / 80 < RESERVE_DEFAULT ? total / 80 : RESERVE_DEFAULT;
+    if (left >= reserve) return OK;
+    return FAIL(FULL, "store: the disk is nearly full; free some space");
 }
 
 /// Holds the mutex. Keeps new readers out and waits for the present ones.
@@ -336,9 +348,9 @@ static err_t grow_if_needed(struct db *db)
     size_t size;
     if (__builtin_add_overflow(map, map / 2, &size)) return FAIL(FULL, "store: map too large");
     const err_t err = set_map(db, size / page * page + page);
+    if (err.kind != ERR_BUSY) return err;
     // Nearly full is not full: with a slow reader in the way, one more block may still fit.
-    if (err.kind == ERR_BUSY && !must) return OK;
-    return err;
+    return must ? FAIL(FULL, "store: the map is full and long readers keep it from growing") : OK;
 }
 
 // ---- transactions -----------------------------------------------------------------------
@@ -348,11 +360,7 @@ err_t db_begin_write(struct db *db, struct db_txn **out)
     *out = NULL;
     if (db->read_only) return FAIL(IO, "store: opened for reading only");
     if (db->failed) return FAIL(IO, "store: an earlier write failed; restart the program");
-    uint64_t free_bytes;
-    TRY(disk_free(db->path, &free_bytes));
-    if (free_bytes < db->disk_reserve) {
-        return FAIL(FULL, "store: the disk is nearly full; free some space");
-    }
+    TRY(check_reserve(db));
     TRY(grow_if_needed(db));
 
     struct db_txn *t = calloc(1, sizeof *t);
@@ -624,7 +632,8 @@ err_t db_stats(struct db *db, struct db_stats *out)
     pthread_mutex_lock(&db->mutex);
     out->readers = db->readers;
     pthread_mutex_unlock(&db->mutex);
-    return disk_free(db->path, &out->disk_free_bytes);
+    uint64_t total;
+    return disk_space(db->path, &total, &out->disk_free_bytes);
 }
 
 int db_reader_check(struct db *db)

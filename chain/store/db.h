@@ -25,7 +25,7 @@ struct db_options {
     bool create;
     bool read_only;        ///< a second process may look while the node runs
     size_t map_initial;    ///< bytes, 0 = 1 GiB; grows by itself (1.5 times, between writes)
-    uint64_t disk_reserve; ///< bytes of disk that must stay free, 0 = 256 MiB
+    uint64_t disk_reserve; ///< bytes that must stay free, 0 = 256 MiB or 1.25 % of a small disk
     const struct db_table_def *tables;
     size_t table_count;
 };
