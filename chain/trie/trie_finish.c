@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /// Nodes one job encodes and hashes: a few full sets of Keccak's lanes.
-#define CHUNK 64
+#define CHUNK 128
 
 #define NO_ROOM FAIL(FULL, "trie: no memory left for this batch")
 
