@@ -131,7 +131,7 @@ Test(rlp, sizes)
         cr_expect(err_ok(rlp_validate(buf_bytes(&b))));
         struct rlp_reader whole = rlp_reader(buf_bytes(&b));
         struct rlp_reader inner;
-        bytes_t out;
+        bytes_t out = BYTES_NONE;
         cr_assert(err_ok(rlp_read_list(&whole, &inner)) && err_ok(rlp_read_bytes(&inner, &out)));
         cr_expect(bytes_eq(out, in) && rlp_at_end(&inner) && rlp_at_end(&whole));
         buf_deinit(&b);

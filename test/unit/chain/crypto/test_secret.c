@@ -7,6 +7,20 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+
+#ifdef SANITIZED
+static const bool locks_are_real = false; // sanitizers turn mlock into nothing
+#else
+static const bool locks_are_real = true;
+#endif
+
 /// Bytes this process has locked, as the kernel counts them.
 static unsigned long locked_kib(void)
 {
@@ -33,7 +47,7 @@ Test(secret, pages)
     for (unsigned i = 0; i < KEYS; i++) {
         for (unsigned k = 0; k < 32; k++) cr_assert_eq(keys[i]->b[k], (uint8_t)(i + 1), "overlap");
     }
-    cr_expect(locked_kib() > 0, "not locked");
+    cr_expect(!locks_are_real || locked_kib() > 0, "not locked");
     cr_expect(locked_kib() <= 4 * (KEYS / 64 + 1) * 4, "more pages than needed");
 
     // A slot that is freed is wiped before it is given again.
@@ -53,7 +67,7 @@ Test(secret, refuses_without_lock)
     const struct rlimit none = {0, 0};
     struct secret_key *key = NULL;
     cr_assert_eq(setrlimit(RLIMIT_MEMLOCK, &none), 0);
-    if (geteuid() == 0) return; // root may lock whatever the limit says
+    if (geteuid() == 0 || !locks_are_real) return; // root may lock whatever the limit says
     cr_expect_eq(secret_new(&key).kind, ERR_IO);
     cr_expect_null(key);
 }

@@ -227,8 +227,10 @@ Test(extra_data, quorum)
     for (size_t i = 0; i < 22; i++) {
         const json_t *row = json_array_get(rows, i);
         const size_t n = (size_t)json_integer_value(vectors_get(row, "n"));
-        cr_expect_eq(qbft_quorum(n), json_integer_value(vectors_get(row, "quorum")), "n = %zu", n);
-        cr_expect_eq(qbft_faults(n), json_integer_value(vectors_get(row, "f")), "n = %zu", n);
+        cr_expect_eq(qbft_quorum(n), (size_t)json_integer_value(vectors_get(row, "quorum")),
+                     "n = %zu", n);
+        cr_expect_eq(qbft_faults(n), (size_t)json_integer_value(vectors_get(row, "f")), "n = %zu",
+                     n);
     }
     cr_expect_eq(qbft_faults(0), 0);
     json_decref(root);
