@@ -79,6 +79,8 @@ static err_t fail_from(int rc, const char *what)
     case MDB_INVALID:
     case MDB_PANIC:
         return FAIL(CORRUPT, "store: the files are damaged; restore a backup or sync again");
+    case MDB_BAD_TXN:
+        return FAIL(IO, "store: this transaction failed before");
     case MDB_BAD_VALSIZE:
         return FAIL(LIMIT, "store: empty key, or key or value too long");
     case MDB_KEYEXIST:

@@ -153,6 +153,54 @@ Test(db, opening)
     temp_dir_remove(&dir);
 }
 
+/// Goal: a data file that was cut is an error, never a crash: much missing is refused when it
+/// is opened, little when it is read.
+Test(db, cut_files)
+{
+    static const off_t cuts[] = {4096, 8192, 40960, 204800, 819200, 1500000, 2500000};
+    for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+        const struct temp_dir dir = temp_dir_make();
+        const struct db_options options = options_for(&dir);
+        char data[300];
+        struct stat st;
+        struct db *db;
+        struct db_txn *txn;
+        static const uint8_t value[100] = {1, 2, 3};
+        path_in(data, &dir, "data.mdb");
+        cr_assert(err_ok(db_open(&db, &options)));
+        for (uint64_t batch = 0; batch < 4; batch++) {
+            cr_assert(err_ok(db_begin_write(db, &txn)));
+            for (uint64_t k = 0; k < 5000; k++) {
+                const be64_t key = be64((k + batch * 5000) * 0x9e3779b97f4a7c15);
+                cr_assert(
+                    err_ok(db_put(txn, batch % 2 == 0 ? 0 : 1, BYTES_OF(key), BYTES_OF(value))));
+            }
+            cr_assert(err_ok(db_commit(txn)));
+        }
+        db_close(db);
+        cr_assert_eq(stat(data, &st), 0);
+        cr_assert_eq(truncate(data, st.st_size - cuts[i]), 0);
+
+        err_t err = db_open(&db, &options);
+        size_t found = 0;
+        if (err_ok(err)) {
+            cr_assert(err_ok(db_begin_read(db, &txn)));
+            for (uint64_t k = 0; k < 20000 && err_ok(err); k++) {
+                const be64_t key = be64(k * 0x9e3779b97f4a7c15);
+                bytes_t v;
+                err = db_get(txn, k / 5000 % 2 == 0 ? 0 : 1, BYTES_OF(key), &v);
+                found += err_ok(err);
+            }
+            db_abort(txn);
+            db_close(db);
+        }
+        cr_expect(found == 20000 || err.kind == ERR_CORRUPT, "cut %ld: %zu found, %s",
+                  (long)cuts[i], found, err_text(err));
+        cr_expect(cuts[i] <= 1 << 20 || found == 0, "cut %ld is refused at once", (long)cuts[i]);
+        temp_dir_remove(&dir);
+    }
+}
+
 /// Goal: the map grows from almost nothing, and a write that fills it loses nothing.
 Test(db, growth)
 {
