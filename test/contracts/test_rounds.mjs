@@ -140,6 +140,39 @@ scene('round: without commits it fails, the pool goes back, stakes are free', as
   equal(await w.rewards.call('obligations', hospitals[0]), 0n);
 });
 
+scene('round: a window is over when its time and its blocks are both over', async (w) => {
+  const blocksMissing = await w.open({ minBlocks: 30 });
+  await w.chain.mine(1, 61);
+  const { blockNumber, passed } = await w.rounds.call('deadlineOf', blocksMissing);
+  equal(passed, false);
+  await refuses(w.rounds.send(stranger, 'closeCommits', blocksMissing), 'TooEarly', [blockNumber]);
+  await w.commit(blocksMissing, 0, w.opening(0, w.demo[0].updates[0]));
+  const timeMissing = await w.open();
+  await w.chain.mine(40);
+  const { time } = await w.rounds.call('deadlineOf', timeMissing);
+  await refuses(w.rounds.send(stranger, 'closeCommits', timeMissing), 'TooEarly', [time]);
+  await w.commit(timeMissing, 0, w.opening(0, w.demo[0].updates[0]));
+  // A challenge window lasts at least half its time in blocks: 250 ms each here.
+  const round = await w.open({ nMax: 3, challengeSeconds: 20 });
+  const { packed } = await w.upToSelect(round, w.demo[0].updates.slice(0, 3));
+  await w.rounds.send(stranger, 'select', round, packed);
+  const posted = Number((await w.post(round, (await w.rounds.call('currentAggregator', round)).who)).blockNumber);
+  equal(Number((await w.rounds.call('deadlineOf', round)).blockNumber), posted + 40);
+  await w.chain.mine(1, 21);
+  await refuses(w.rounds.send(stranger, 'finalise', round), 'TooEarly', [BigInt(posted + 40)]);
+});
+
+scene('round: the norm bound is inclusive', async (w) => {
+  await w.registry.send(owner, 'setFamilyParams', w.family, family(w.fedAvg.address, { clip: 10 }));
+  const round = await w.open({ nMax: 3 });
+  const openings = [0, 1, 2].map((i) => w.opening(i, w.demo[0].updates[i]));
+  for (let i = 0; i < 3; i++) await w.commit(round, i, openings[i]);
+  await w.draw(round);
+  const t = (...head) => [...head, ...new Array(256 - head.length).fill(0)];
+  equal(eventsOf(await w.reveal(round, 0, openings[0], t(30, -10)), 'Refused').length, 0); // 1000 = 8 * 100 * 5/4
+  equal(eventsOf(await w.reveal(round, 1, openings[1], t(30, -10, 1)), 'Refused')[0].args.reason, 6n);
+});
+
 scene('round: who does not reveal pays, the others go on', async (w) => {
   const updates = w.demo[0].updates;
   const round = await w.open();

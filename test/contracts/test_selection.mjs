@@ -108,6 +108,11 @@ export async function run(world) {
     const got = await solidity('FedAvg', 0, near);
     equal(got.accepted, [0, 1, 2, 3, 4, 5]);
     equal(got.scores[6], MAX);
+    // 64 * D equal to the median is not near; one less is.
+    const units = [0, 1, 2, 3, 4, 5].map((k) => unit(k, 8n));
+    const beside = (...at) => units[5].map((v, k) => (at.includes(k) ? 1n : v));
+    equal((await solidity('FedAvg', 0, [...units, beside(6, 7)])).accepted, [0, 1, 2, 3, 4, 5, 6]);
+    equal((await solidity('FedAvg', 0, [...units, beside(6)])).accepted, [0, 1, 2, 3, 4, 5]);
     // A chain: 1 is near 0, 2 is near 1 but not near 0. 1 goes, and 2 is not judged against it.
     const chain = [0, 1, 2, 3, 4].map((k) => unit(k, 8000n));
     const at = (v) => unit(5, v);
