@@ -261,8 +261,8 @@ static void select_txs(struct selection *s, uint64_t timestamp_s)
     const uint64_t gas = limit > UINT64_MAX / 4 ? UINT64_MAX : 4 * limit;
     pthread_mutex_lock(&n->pool_lock);
     const size_t room = txpool_count(n->pool).pending;
-    s->pooled = calloc(room + 1, sizeof *s->pooled);
-    s->txs = calloc(room + 1, sizeof *s->txs);
+    s->pooled = calloc(room + 1, sizeof(struct pool_tx *));
+    s->txs = calloc(room + 1, sizeof(struct tx *));
     if (s->pooled != NULL && s->txs != NULL) {
         s->count = txpool_take_best(n->pool, s->pooled, room, &base_fee, gas);
         for (size_t i = 0; i < s->count; i++) {
@@ -481,7 +481,7 @@ static bool wait_for_space(const struct executor *x)
 {
     for (int i = 0; i < 20; i++) {
         if (atomic_load(&x->node->closing)) return false;
-        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
     return true;
 }
@@ -581,9 +581,11 @@ static void dump_begin(void *ctx)
     struct node *n = d->node;
     pthread_mutex_lock(&n->pool_lock);
     const struct txpool_counts c = txpool_count(n->pool);
-    d->txs = calloc(c.pending + c.queued + 1, sizeof *d->txs);
-    if (d->txs != NULL) d->count = txpool_list(n->pool, d->txs, c.pending + c.queued);
-    for (size_t i = 0; i < d->count; i++) shared_tx_hold(shared_tx_of(d->txs[i]));
+    d->txs = calloc(c.pending + c.queued + 1, sizeof(struct pool_tx *));
+    if (d->txs != NULL) {
+        d->count = txpool_list(n->pool, d->txs, c.pending + c.queued);
+        for (size_t i = 0; i < d->count; i++) shared_tx_hold(shared_tx_of(d->txs[i]));
+    }
     pthread_mutex_unlock(&n->pool_lock);
 }
 
@@ -618,7 +620,7 @@ static void look_after(struct executor *x)
     x->looked_after_ms = now;
     look_at_disk(x);
     compact_journal(x);
-    if (now - x->expired_ms < 60 * 1000) return;
+    if (now - x->expired_ms < UINT64_C(60000)) return;
     x->expired_ms = now;
     struct node *n = x->node;
     pthread_mutex_lock(&n->pool_lock);

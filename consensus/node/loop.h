@@ -14,15 +14,20 @@ struct loop;
 /// Makes the loop and the core that resumes from `record`; loop_start runs it.
 MUST_USE err_t loop_new(struct loop **out, struct node *n, const struct qbft_options *options,
                         const struct guard_record *record);
+/// Starts the thread. ERR_IO
 MUST_USE err_t loop_start(struct loop *l);
 /// Stops signing and timers, and joins. Posts are dropped from then on.
 void loop_stop(struct loop *l);
 void loop_free(struct loop *l); ///< after loop_stop; NULL is allowed
 
+/// The chain has a new head: the core's height is over, listeners hear of it.
 void loop_post_head(struct loop *l, const struct qbft_head *head);
+/// The answer to BUILD; an empty block means that nothing was worth one.
 void loop_post_built(struct loop *l, uint64_t height, uint32_t round, bytes_t block);
+/// The answer to CHECK.
 void loop_post_checked(struct loop *l, uint64_t height, uint32_t round, const hash_t *digest,
                        bool valid);
+/// The guard is saved up to here.
 void loop_post_persisted(struct loop *l, uint64_t guard_seq);
 /// A message of our own, just signed.
 void loop_post_own(struct loop *l, enum qbft_code code, bytes_t wire);

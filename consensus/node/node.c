@@ -416,7 +416,7 @@ err_t node_validators(struct node *n, const address_t **out, size_t *count, stru
     struct db_txn *txn;
     TRY(db_begin_read(n->db, &txn));
     struct header h;
-    struct extra_data extra;
+    struct extra_data extra = {.validator_count = 0};
     err = blocks_header(txn, &h, number);
     if (err_ok(err)) err = extra_data_decode(&extra, arena, h.extra_data);
     if (err_ok(err))

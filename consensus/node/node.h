@@ -51,7 +51,9 @@ void node_close(struct node *n);
 /// with the exit code of `*why`.
 bool node_failed(struct node *n, err_t *why);
 
+/// What the network started from; constant while the node is open.
 const struct genesis *node_genesis(const struct node *n);
+/// Hash of block 0; constant while the node is open.
 const hash_t *node_genesis_hash(const struct node *n);
 
 /// An immutable picture of where the node stands, by value.

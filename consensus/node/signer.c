@@ -50,7 +50,7 @@ static bool wait_and_go_on(const struct signer *s)
 {
     for (int i = 0; i < RETRY_MS / 50; i++) {
         if (atomic_load(&s->node->closing)) return false;
-        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
     return true;
 }

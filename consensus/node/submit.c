@@ -190,7 +190,8 @@ err_t read_pool_account(struct pool_account *out, hash_t *code_hash, const struc
 {
     struct account a;
     bool exists;
-    TRY(view->account(view->ctx, &a, &exists, who));
+    const err_t err = view->account(view->ctx, &a, &exists, who);
+    if (!err_ok(err)) return err;
     *out = (struct pool_account){a.nonce, a.balance_wei};
     *code_hash = a.code_hash;
     return OK;

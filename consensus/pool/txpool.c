@@ -45,8 +45,8 @@ const struct txpool_options TXPOOL_DEFAULTS = {
     .nonce_gap = 64,
     .bytes_max = (size_t)64 * 1024 * 1024,
     .price_bump_percent = 10,
-    .lifetime_s = 3 * 3600,
-    .fate_s = 24 * 3600,
+    .lifetime_s = UINT64_C(3) * 3600,
+    .fate_s = UINT64_C(24) * 3600,
     .fate_max = 65536,
 };
 
@@ -176,7 +176,7 @@ static void take_out(struct txpool *p, struct sender *s, size_t i, enum pool_fat
     } else {
         p->queued--;
     }
-    memmove(&s->txs[i], &s->txs[i + 1], (s->count - i - 1) * sizeof s->txs[0]);
+    memmove(&s->txs[i], &s->txs[i + 1], (s->count - i - 1) * sizeof(struct pool_tx *));
     s->count--;
     p->bytes -= t->tx.raw.len;
     (void)map_delete(&p->by_hash, &t->tx.hash);
@@ -392,7 +392,7 @@ enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct po
     if (replaces) {
         take_out(p, s, at, POOL_FATE_DROPPED, "replaced by a transaction with a higher fee", now_s);
     }
-    memmove(&s->txs[at + 1], &s->txs[at], (s->count - at) * sizeof s->txs[0]);
+    memmove(&s->txs[at + 1], &s->txs[at], (s->count - at) * sizeof(struct pool_tx *));
     s->txs[at] = t;
     s->count++;
     p->queued++;

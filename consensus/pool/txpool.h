@@ -116,6 +116,7 @@ bool txpool_remove(struct txpool *p, const hash_t *hash, const char *why, uint64
 /// Drops what is too old, and reasons nobody needs any more.
 void txpool_expire(struct txpool *p, uint64_t now_s);
 
+/// A transaction by hash; NULL if it is not here. Valid until the pool changes.
 struct pool_tx *txpool_find(const struct txpool *p, const hash_t *hash);
 /// The nonce after all pending ones of a sender. @return false if none is pending.
 bool txpool_next_nonce(const struct txpool *p, uint64_t *nonce, const address_t *sender);
@@ -127,6 +128,7 @@ struct pool_fate_info {
     const char *reason; ///< a literal; NULL unless dropped
     uint64_t since_s;
 };
+/// What became of a hash that was once in the pool.
 void txpool_fate(const struct txpool *p, struct pool_fate_info *out, const hash_t *hash);
 
 struct txpool_counts {
@@ -135,6 +137,7 @@ struct txpool_counts {
     size_t bytes;
     size_t senders;
 };
+/// How much is in it.
 struct txpool_counts txpool_count(const struct txpool *p);
 
 /// Everything, by sender (no order) and nonce. @return how many were written

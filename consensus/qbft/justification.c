@@ -84,16 +84,13 @@ static err_t check_round_changes(const struct qbft_payload **best, const struct 
         if (p->has_prepared && p->prepared_round >= p->round)
             return FAIL(INVALID, "qbft: a round change prepared in a later round");
         seen[who] = true;
-        if (!p->has_prepared) continue;
-        if (highest != NULL && highest->prepared_round == p->prepared_round &&
-            !hash_eq(&highest->digest, &p->digest))
-            return FAIL(INVALID, "qbft: two blocks prepared in one round");
-        if (highest == NULL || p->prepared_round > highest->prepared_round) highest = p;
+        const bool higher = highest == NULL || p->prepared_round > highest->prepared_round;
+        if (p->has_prepared && higher) highest = p;
     }
     if (m->round_change_count < qbft_quorum(rules->validator_count))
         return FAIL(INVALID, "qbft: too few round changes");
 
-    // The same for lower prepared rounds: only the highest was compared above.
+    // Correct validators prepare one block per round.
     for (size_t i = 0; i < m->round_change_count; i++) {
         const struct qbft_payload *a = &m->round_changes[i];
         if (!a->has_prepared) continue;
@@ -106,6 +103,26 @@ static err_t check_round_changes(const struct qbft_payload **best, const struct 
     }
     *best = highest;
     return OK;
+}
+
+/// A later round in which nobody is locked: the proposer's own block.
+static err_t check_fresh(const struct qbft_message *m)
+{
+    if (m->prepare_count != 0) return FAIL(INVALID, "qbft: prepares but nobody prepared");
+    if (!address_eq(&m->block.header.coinbase, &m->main.author))
+        return FAIL(INVALID, "qbft: coinbase is not the proposer");
+    return OK;
+}
+
+/// A later round in which somebody is locked: that block again, whoever built it.
+static err_t check_again(const struct qbft_rules *rules, const struct qbft_message *m,
+                         const struct qbft_payload *best)
+{
+    hash_t digest;
+    TRY(qbft_digest(&digest, &m->block.header, best->prepared_round, rules->wire));
+    if (!hash_eq(&digest, &best->digest))
+        return FAIL(INVALID, "qbft: not the block that was prepared in the highest round");
+    return check_prepares(rules, m, best->prepared_round, &digest);
 }
 
 err_t qbft_proposal_justified(const struct qbft_rules *rules, const struct qbft_message *m)
@@ -133,15 +150,5 @@ err_t qbft_proposal_justified(const struct qbft_rules *rules, const struct qbft_
 
     const struct qbft_payload *best = NULL;
     TRY(check_round_changes(&best, rules, m));
-    if (best == NULL) {
-        if (m->prepare_count != 0) return FAIL(INVALID, "qbft: prepares but nobody prepared");
-        if (!address_eq(&h->coinbase, &p->author))
-            return FAIL(INVALID, "qbft: coinbase is not the proposer");
-        return OK;
-    }
-    hash_t prepared_digest;
-    TRY(qbft_digest(&prepared_digest, h, best->prepared_round, rules->wire));
-    if (!hash_eq(&prepared_digest, &best->digest))
-        return FAIL(INVALID, "qbft: not the block that was prepared in the highest round");
-    return check_prepares(rules, m, best->prepared_round, &prepared_digest);
+    return best != NULL ? check_again(rules, m, best) : check_fresh(m);
 }

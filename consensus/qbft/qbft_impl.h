@@ -111,12 +111,17 @@ void qbft_say(struct qbft *q, const struct guard_record *next, const struct qbft
 
 /// --- sets and rounds ---
 
+/// Our index of an address, or NOT_A_VALIDATOR.
 size_t qbft_index(const struct qbft *q, const address_t *who);
+/// A quorum of this height.
 size_t qbft_q(const struct qbft *q);
+/// Who proposes in a round of this height.
 const address_t *qbft_round_proposer(const struct qbft *q, uint32_t round);
+/// Are we the proposer of this round, and may we sign?
 bool qbft_is_own_turn(const struct qbft *q, uint32_t round);
 /// The votes of a round; made if missing. NULL if the arena is full.
 struct qbft_votes *qbft_votes_of(struct qbft *q, uint32_t round);
+/// The votes of a round; NULL if there are none.
 const struct qbft_votes *qbft_votes_find(const struct qbft *q, uint32_t round);
 /// Starts the round's timer.
 void qbft_start_round(struct qbft *q);
@@ -125,21 +130,33 @@ void qbft_enter_round(struct qbft *q, uint32_t round);
 
 /// --- the rules, one file each ---
 
+/// A new head ends the height (new_block.c).
 err_t qbft_on_new_block(struct qbft *q, const struct qbft_head *head);
+/// Upon Proposal (proposal.c).
 err_t qbft_on_proposal(struct qbft *q, const struct qbft_message *m);
+/// Upon Prepare (prepare.c).
 err_t qbft_on_prepare(struct qbft *q, const struct qbft_payload *p);
+/// Upon Commit (commit.c).
 err_t qbft_on_commit(struct qbft *q, const struct qbft_payload *p);
+/// Upon RoundChange (round_change.c).
 err_t qbft_on_round_change(struct qbft *q, const struct qbft_message *m);
+/// The own block is made (proposal.c).
 err_t qbft_on_built(struct qbft *q, uint64_t height, uint32_t round, bytes_t block);
+/// The verdict on a proposed block (proposal.c).
 err_t qbft_on_checked(struct qbft *q, uint64_t height, uint32_t round, const hash_t *digest,
                       bool valid);
+/// The block period is over (timeout.c).
 void qbft_on_block_timeout(struct qbft *q, uint64_t height);
+/// The round took too long (timeout.c).
 void qbft_on_round_timeout(struct qbft *q, uint64_t height, uint32_t round);
+/// Any message: buffered, refused or handed to its rule (intake.c).
 err_t qbft_on_message(struct qbft *q, const struct qbft_message *m, bool own);
 
 /// Counts what was collected, and goes on if it is enough.
 void qbft_count_prepares(struct qbft *q);
+/// As qbft_count_prepares, of Commits.
 void qbft_count_commits(struct qbft *q);
+/// As qbft_count_prepares, of RoundChanges to a round.
 void qbft_count_round_changes(struct qbft *q, uint32_t round);
 /// Asks for the block of the round whose proposer we are.
 void qbft_ask_block(struct qbft *q);
