@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The DAO: weights, quorum, the demonstration's vote, the timelock, and that nothing goes around it.
 
-import { eventsOf, plan } from './chain.mjs';
+import { creationCode, eventsOf, plan, planParams } from './chain.mjs';
 import { equal, ok, refuses } from './check.mjs';
 import { ethers } from './deps.mjs';
 import { TOKEN, ZERO, aggregators, consortium, family, hospitals, owner, stranger, validators, wallets } from './world.mjs';
@@ -127,6 +127,20 @@ scene('dao: votes are tokens, capped, times reputation, at the snapshot', async 
   await w.reputation.send(w.rounds.address, 'record', validators[1], 9, 5);
   await w.chain.mine(2);
   equal(await w.governor.call('getVotes', validators[1], await now()), 0n);
+});
+
+scene('dao: deployed for everybody, who has no reputation votes at half weight', async (w) => {
+  const step = plan.steps.find((s) => s.contract === 'CairnGovernor');
+  const open = planParams({ ...consortium, credentialedOnly: false });
+  const { contractAddress } = await w.chain.sendRaw({ from: stranger, data: creationCode(step, open) });
+  const governor = w.chain.contract('CairnGovernor', contractAddress);
+  await w.token.send(validators[0], 'transfer', stranger, 75000n * TOKEN);
+  await w.token.send(stranger, 'delegate', stranger);
+  await w.chain.mine(2);
+  const at = (await w.chain.block()) - 1;
+  equal(await governor.call('getVotes', stranger, at), 37500n * TOKEN);
+  equal(await governor.call('getVotes', hospitals[0], at), 75000n * TOKEN);
+  equal(await governor.call('getVotes', plan.sentinel, at), 0n);
 });
 
 scene('dao: borrowed tokens do not vote, early and late votes weigh the same', async (w) => {
