@@ -34,9 +34,12 @@ COMMON += -Wno-pedantic
 # A log line without fields has an empty format.
 COMMON += -Wno-format-zero-length
 
+# Programs are optimised as a whole; tests link the same objects the quick way.
+FAT_OBJECTS := $(if $(findstring clang,$(CC)),,-ffat-lto-objects)
+
 ifeq ($(PROFILE),release)
   CFLAGS  ?= -O2 -g
-  PROFILE_CFLAGS  := -flto -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+  PROFILE_CFLAGS  := -flto $(FAT_OBJECTS) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
   PROFILE_LDFLAGS := -flto=auto -O2 -pie -Wl,-z,relro,-z,now
 else ifeq ($(PROFILE),debug)
   CFLAGS  ?= -Og -g
@@ -134,6 +137,7 @@ BELOW_wallet    := wallet chain
 libs_of  = $(foreach L,$(BELOW_$(1)),$(OUT)/lib$(L).a)
 extra_of = $(foreach L,$(BELOW_$(1)),$(LIBS_$(L)))
 link     = $(CC) $(CFLAGS) $(PROFILE_LDFLAGS) $(LDFLAGS) -o $@
+link_quick = $(CC) $(CFLAGS) $(PROFILE_LDFLAGS) $(if $(FAT_OBJECTS),-fno-lto) $(LDFLAGS) -o $@
 
 # ---- programs -----------------------------------------------------------------------------
 
@@ -161,7 +165,7 @@ ifneq ($$(UNIT_SRC_$(1)),)
 UNITS += $$(OUT)/test/unit_$(1)
 $$(OUT)/test/unit_$(1): $$(UNIT_SRC_$(1):%.c=$$(OUT)/obj/%.o) $$(OUT)/libsupport.a $$(call libs_of,$(1))
 	@mkdir -p $$(@D)
-	$$(call say,LINK,$$@)$$(link) $$^ $$(OUT)/libsupport.a $$(call libs_of,$(1)) $$(call extra_of,$(1)) $$(LIBS_test)
+	$$(call say,LINK,$$@)$$(link_quick) $$^ $$(OUT)/libsupport.a $$(call libs_of,$(1)) $$(call extra_of,$(1)) $$(LIBS_test)
 endif
 endef
 $(foreach L,$(LAYERS),$(eval $(call unit_rule,$(L))))
@@ -175,7 +179,7 @@ unit: $(UNITS)
 CONFORMANCE := $(patsubst test/conformance/%.c,$(OUT)/test/conformance_%,$(wildcard test/conformance/*.c))
 $(OUT)/test/conformance_%: $(OUT)/obj/test/conformance/%.o $(OUT)/libsupport.a $(call libs_of,consensus)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
+	$(call say,LINK,$@)$(link_quick) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
 
 .PHONY: vectors
 vectors: ## unpack the official vectors
@@ -218,7 +222,7 @@ bench: all $(BENCHES)
 TOOLS := $(patsubst test/tools/%.c,$(OUT)/tools/%,$(wildcard test/tools/*.c))
 $(OUT)/tools/%: $(OUT)/obj/test/tools/%.o $(OUT)/libsupport.a $(call libs_of,consensus)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
+	$(call say,LINK,$@)$(link_quick) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
 
 .PHONY: tools
 tools: $(TOOLS)
