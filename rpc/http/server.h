@@ -86,6 +86,7 @@ struct http_server;
 /// @return ERR_INVALID (address), ERR_BUSY (port in use), ERR_IO
 MUST_USE err_t http_server_start(struct http_server **out, const struct http_options *options);
 
+/// The port it listens on, also when the system chose it.
 uint16_t http_server_port(const struct http_server *s);
 
 /// Requests and connections since the start and now, for status and metrics.

@@ -29,6 +29,7 @@ enum {
     RPC_NO_CONTRACTS = -39004,
 };
 
+/// Any code and message.
 bool rpc_fail(struct rpc_call *call, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

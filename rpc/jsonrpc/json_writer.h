@@ -18,20 +18,21 @@ struct json_writer {
 
 void jw_open(struct json_writer *w, char bracket);  ///< '{' or '['
 void jw_close(struct json_writer *w, char bracket); ///< '}' or ']'
+/// The next value's name in an object; not escaped, so a literal or digits.
 void jw_key(struct json_writer *w, const char *key);
 
-void jw_null(struct json_writer *w);
-void jw_bool(struct json_writer *w, bool v);
-void jw_int(struct json_writer *w, int64_t v); ///< a plain JSON number
-void jw_str(struct json_writer *w, const char *s);
+void jw_null(struct json_writer *w);               ///< null
+void jw_bool(struct json_writer *w, bool v);       ///< true or false
+void jw_int(struct json_writer *w, int64_t v);     ///< a plain JSON number
+void jw_str(struct json_writer *w, const char *s); ///< escaped
 void jw_str_len(struct json_writer *w, bytes_t s); ///< bytes that are not UTF-8 become U+FFFD
 void jw_raw(struct json_writer *w, bytes_t json);  ///< text that is JSON already
-void jw_json(struct json_writer *w, const json_t *value);
+void jw_json(struct json_writer *w, const json_t *value); ///< a parsed value as it was
 
-void jw_qty(struct json_writer *w, uint64_t v); ///< "0x1a"
-void jw_qty256(struct json_writer *w, const u256_t *v);
-void jw_data(struct json_writer *w, bytes_t v); ///< "0x" and two digits per byte
-void jw_hash(struct json_writer *w, const hash_t *v);
+void jw_qty(struct json_writer *w, uint64_t v);             ///< "0x1a"
+void jw_qty256(struct json_writer *w, const u256_t *v);     ///< the same, wider
+void jw_data(struct json_writer *w, bytes_t v);             ///< "0x" and two digits per byte
+void jw_hash(struct json_writer *w, const hash_t *v);       ///< 32 bytes of data
 void jw_address(struct json_writer *w, const address_t *v); ///< lower case
 void jw_dec256(struct json_writer *w, const u256_t *v);     ///< "123"
 

@@ -16,13 +16,19 @@
 const json_t *param_at(const struct rpc_call *call, size_t index);
 bool param_given(const struct rpc_call *call, size_t index);
 
+/// 20 bytes.
 bool param_address(struct rpc_call *call, size_t index, address_t *out);
+/// 32 bytes.
 bool param_hash(struct rpc_call *call, size_t index, hash_t *out);
+/// A quantity of at most 64 bits.
 bool param_u64(struct rpc_call *call, size_t index, uint64_t *out);
+/// A quantity.
 bool param_u256(struct rpc_call *call, size_t index, u256_t *out);
+/// True or false.
 bool param_bool(struct rpc_call *call, size_t index, bool *out);
 /// Bytes in the call's arena.
 bool param_data(struct rpc_call *call, size_t index, bytes_t *out);
+/// An object or an array, borrowed.
 bool param_object(struct rpc_call *call, size_t index, const json_t **out);
 bool param_array(struct rpc_call *call, size_t index, const json_t **out);
 

@@ -7,5 +7,7 @@
 #include "consensus/node/node.h"
 
 struct filters;
+
+/// Begins to listen to the node. @return ERR_FULL
 MUST_USE err_t filters_open(struct filters **out, struct node *node);
 void filters_close(struct filters *f); ///< NULL is allowed

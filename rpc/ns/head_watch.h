@@ -7,6 +7,7 @@
 
 struct head_watch;
 
+/// Begins to listen to the node. @return ERR_FULL
 MUST_USE err_t head_watch_open(struct head_watch **out, struct node *node);
 void head_watch_close(struct head_watch *w); ///< NULL is allowed
 

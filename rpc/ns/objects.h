@@ -17,11 +17,13 @@ struct object_place {
     const u256_t *base_fee_wei; ///< NULL before London
 };
 
+/// A transaction; its sender is known.
 void object_tx(struct json_writer *w, const struct tx *tx, const struct object_place *place);
 
 /// @param full_txs  whole transactions instead of hashes
 void object_block(struct json_writer *w, const struct block *block, bool full_txs);
 
+/// A log with its place.
 void object_log(struct json_writer *w, const struct log_entry *log,
                 const struct object_place *place, const hash_t *tx_hash, uint64_t log_index);
 
