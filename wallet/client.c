@@ -156,7 +156,7 @@ static enum exit_code ask_socket(struct ctx *ctx, const char *body)
 {
     STEP(connect_socket(ctx));
     struct client *c = ctx->client;
-    const uint64_t end_ms = now_ms() + CLIENT_TIMEOUT_S * 1000;
+    const uint64_t end_ms = now_ms() + (uint64_t)CLIENT_TIMEOUT_S * 1000;
     struct buf line;
     buf_init(&line, CLIENT_MAX_ANSWER);
     buf_put_str(&line, body);
@@ -231,7 +231,10 @@ static void read_error(struct rpc_error *error, const json_t *e)
     if (s != NULL) {
         // Parity's old form: "Reverted 0x..".
         const char *hex = strstr(s, "0x");
-        if (hex != NULL) error->data_hex = strdup(hex);
+        if (hex != NULL) {
+            free(error->data_hex);
+            error->data_hex = strdup(hex);
+        }
     }
 }
 
@@ -291,7 +294,11 @@ enum exit_code client_try(struct ctx *ctx, json_t **out, struct rpc_error *error
 enum exit_code client_call(struct ctx *ctx, json_t **out, const char *method, json_t *params)
 {
     struct rpc_error error;
-    STEP(client_try(ctx, out, &error, method, params));
+    const enum exit_code asked = client_try(ctx, out, &error, method, params);
+    if (asked != EXIT_DONE) {
+        rpc_error_clear(&error);
+        return asked;
+    }
     if (error.is) {
         const char *hint = error.code == -32601 ? "the node does not have this method" : NULL;
         const enum exit_code code = fail(ctx, EXIT_REFUSED, hint, "the node refused %s: %s (%lld)",

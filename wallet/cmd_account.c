@@ -89,7 +89,7 @@ static enum exit_code key_from_words(struct ctx *ctx, struct secret_key *key, co
     }
 
     char words[WORDS_MAX_TEXT];
-    unsigned position;
+    unsigned position = 0;
     err_t err = words_check_list();
     if (err_ok(err)) err = words_check(words, &position, line);
     secret_wipe(line, sizeof line);

@@ -26,9 +26,8 @@ void known_print_logs(struct ctx *ctx, const json_t *logs);
 /// The name of a system contract at this address, or NULL.
 const char *known_contract_name(const address_t *a);
 
-// Reading and writing the system contracts by function and event names. All take over
-// `args` and are else as the functions of wallet/contract.h.
-
+/// Reading and writing the system contracts by function and event names. All take over
+/// `args` and are else as the functions of wallet/contract.h.
 enum exit_code known_view(struct ctx *ctx, json_t **out, enum fed_contract c, const char *function,
                           json_t *args);
 enum exit_code known_view_try(struct ctx *ctx, json_t **out, enum fed_contract c,
@@ -52,4 +51,5 @@ struct topic_text {
     char s[67];
 };
 struct topic_text topic_u64(uint64_t v);
+/// The same of an address.
 struct topic_text topic_address(const address_t *a);

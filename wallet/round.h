@@ -41,7 +41,9 @@ struct round_info {
     json_t *json; ///< roundInfo as the contract gives it; owned
 };
 
+/// Reads a round. @return EXIT_REFUSED if there is none of this number
 enum exit_code round_load(struct ctx *ctx, struct round_info *out, uint64_t id);
+/// Frees what a round owns; it is empty afterwards.
 void round_deinit(struct round_info *r);
 
 /// Reads a round's number from an argument.
