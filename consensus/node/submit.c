@@ -410,7 +410,7 @@ err_t node_pool_list(struct node *n, struct pool_listing *out, struct arena *are
                     ? FAIL(FULL, "pool: no room for a listing")
                     : OK;
     const size_t count = err_ok(err) ? txpool_list(n->pool, list, room) : 0;
-    if (count != 0) qsort(list, count, sizeof *list, by_sender_and_nonce);
+    if (count != 0) qsort(list, count, sizeof(struct pool_tx *), by_sender_and_nonce);
     for (size_t i = 0; i < count && err_ok(err); i++) {
         pending[i] = list[i]->pending;
         err = tx_copy(&txs[i], arena, &list[i]->tx);
