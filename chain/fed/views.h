@@ -221,12 +221,14 @@ struct view_event {
 // Every getter: ERR_NOT_FOUND, ERR_CORRUPT. Every list also ERR_FULL, and ERR_INVALID for a page
 // that is none.
 
+/// The family with this id.
 MUST_USE err_t views_family(const struct db_txn *txn, struct view_family *out, const hash_t *id);
 /// In the order of creation.
 MUST_USE err_t views_families(const struct db_txn *txn, struct arena *arena,
                               const struct views_page *page, struct view_family **out,
                               size_t *count, bytes_t *next);
 
+/// The version with this id.
 MUST_USE err_t views_version(const struct db_txn *txn, struct view_version *out, const hash_t *id);
 /// The one version whose id begins with `nibbles` hexadecimal digits of `prefix`.
 /// @return ERR_INVALID if there are several
@@ -241,14 +243,17 @@ MUST_USE err_t views_versions(const struct db_txn *txn, struct arena *arena,
                               const struct views_page *page, const hash_t *family,
                               struct view_version **out, size_t *count, bytes_t *next);
 
+/// Where a channel points; `name` as the contract has it.
 MUST_USE err_t views_channel(const struct db_txn *txn, struct view_channel *out,
                              const hash_t *family, const hash_t *name);
+/// All channels of a family, by name; at most VIEWS_PAGE_MAX.
 MUST_USE err_t views_channels(const struct db_txn *txn, struct arena *arena,
                               struct view_channel **out, size_t *count, const hash_t *family);
 
 /// In the order of registration.
 MUST_USE err_t views_parents(const struct db_txn *txn, struct arena *arena, hash_t **out,
                              size_t *count, const hash_t *version);
+/// In the order of registration.
 MUST_USE err_t views_children(const struct db_txn *txn, struct arena *arena, hash_t **out,
                               size_t *count, const hash_t *version);
 
@@ -276,6 +281,7 @@ MUST_USE err_t views_tainted_by(const struct db_txn *txn, struct arena *arena, h
 
 // ---- rounds -----------------------------------------------------------------------------------
 
+/// The round with this number.
 MUST_USE err_t views_round(const struct db_txn *txn, struct view_round *out, uint64_t id);
 /// All rounds by number; with `family` (not NULL) only its own.
 MUST_USE err_t views_rounds(const struct db_txn *txn, struct arena *arena,
@@ -284,6 +290,7 @@ MUST_USE err_t views_rounds(const struct db_txn *txn, struct arena *arena,
 /// All participants, by position.
 MUST_USE err_t views_participants(const struct db_txn *txn, struct arena *arena,
                                   struct view_participant **out, size_t *count, uint64_t round);
+/// One participant of a round.
 MUST_USE err_t views_participant(const struct db_txn *txn, struct view_participant *out,
                                  uint64_t round, const address_t *who);
 /// The rounds in which an account took part, by number.
@@ -299,6 +306,7 @@ MUST_USE err_t views_claims(const struct db_txn *txn, struct arena *arena, struc
 
 // ---- the DAO ----------------------------------------------------------------------------------
 
+/// The proposal with this id.
 MUST_USE err_t views_proposal(const struct db_txn *txn, struct view_proposal *out,
                               const u256_t *id);
 /// As views_version_by_prefix; digits are those of the id's 32 bytes.
@@ -328,7 +336,9 @@ enum view_subject {
     VIEW_OF_PROPOSAL, ///< the proposal's id
 };
 
+/// The id under which a round stands in the journal.
 hash_t view_id_of_round(uint64_t round);
+/// The id under which an account stands in the journal.
 hash_t view_id_of_account(const address_t *who);
 
 /// Events of a subject, in order. `id` may be NULL for VIEW_OF_ALL.

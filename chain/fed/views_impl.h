@@ -37,11 +37,17 @@ struct view_key {
     size_t len;
 };
 
+/// An empty key of a kind; the others append to it.
 struct view_key view_key(enum view_kind kind);
+/// Appends 32 bytes.
 void view_key_hash(struct view_key *k, const hash_t *h);
+/// Appends 20 bytes.
 void view_key_address(struct view_key *k, const address_t *a);
+/// Appends be64.
 void view_key_u64(struct view_key *k, uint64_t v);
+/// Appends be32.
 void view_key_u32(struct view_key *k, uint32_t v);
+/// Appends a place.
 void view_key_place(struct view_key *k, const struct view_at *at);
 
 static inline bytes_t view_key_bytes(const struct view_key *k)
@@ -74,14 +80,18 @@ extern const struct view_form VIEW_EVENT_FORM; ///< without topics, which follow
 /// ERR_NOT_FOUND; ERR_CORRUPT if it does not have the form.
 MUST_USE err_t view_get(const struct db_txn *txn, const struct view_form *form,
                         const struct view_key *key, void *out);
+/// Writes a record.
 MUST_USE err_t view_put(struct db_txn *txn, const struct view_form *form,
                         const struct view_key *key, const void *in);
+/// A record from its stored form; unset fields are zero. ERR_CORRUPT
 MUST_USE err_t view_decode(const struct view_form *form, void *out, bytes_t stored);
 
 /// The event that a system contract logs with this first topic; FED_EVENTS if there is none.
 enum fed_event view_event_of(const address_t *address, const hash_t *topic);
 
+/// Writes an event under its place; places ascend.
 MUST_USE err_t view_event_put(struct db_txn *txn, const struct view_event *e);
+/// ERR_NOT_FOUND, ERR_CORRUPT
 MUST_USE err_t view_event_get(const struct db_txn *txn, struct view_event *out, uint64_t block,
                               uint32_t log_index);
 

@@ -268,7 +268,7 @@ struct event_key {
 
 static struct event_key event_key(uint64_t block, uint32_t log_index)
 {
-    struct event_key k;
+    struct event_key k = {{0}};
     be_put_u64(k.b, block);
     be_put_u32(k.b + 8, log_index);
     return k;

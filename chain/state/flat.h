@@ -26,7 +26,9 @@ static inline bytes_t flat_key_bytes(const struct flat_key *k)
     return (bytes_t){k->b, k->len};
 }
 
+/// Keys from hashes.
 struct flat_key flat_account_key(const hash_t *address_hash);
+/// The slot's key, of the account before it.
 struct flat_key flat_slot_key(const hash_t *address_hash, const hash_t *slot_hash);
 
 #define FLAT_ACCOUNT_MAX (2 + 8 + 32 + 32 + 32)

@@ -11,6 +11,7 @@ struct latest_view {
     const struct db_txn *txn;
 };
 
+/// Never fails: nothing is read yet.
 void latest_view_init(struct latest_view *v, const struct db_txn *txn);
 /// The interface over `v`, which must outlive it.
 struct state_view latest_as_view(struct latest_view *v);

@@ -18,7 +18,9 @@ struct tx_location {
 /// Highest block. ERR_NOT_FOUND in an empty store.
 MUST_USE err_t blocks_head(const struct db_txn *txn, uint64_t *number, hash_t *hash);
 
+/// From a block's hash to its number. ERR_NOT_FOUND
 MUST_USE err_t blocks_number_of(const struct db_txn *txn, uint64_t *number, const hash_t *hash);
+/// From a number to the block's hash. ERR_NOT_FOUND
 MUST_USE err_t blocks_hash_of(const struct db_txn *txn, hash_t *hash, uint64_t number);
 
 /// The header with the seals it was stored with; its hash is checked.
@@ -34,6 +36,7 @@ MUST_USE err_t blocks_get(const struct db_txn *txn, struct block *out, struct ar
 MUST_USE err_t blocks_receipts(const struct db_txn *txn, struct receipt **out, size_t *count,
                                struct arena *arena, uint64_t number);
 
+/// Where a transaction is. ERR_NOT_FOUND
 MUST_USE err_t blocks_find_tx(const struct db_txn *txn, struct tx_location *out,
                               const hash_t *tx_hash);
 
