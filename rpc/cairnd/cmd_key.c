@@ -21,7 +21,7 @@
 static int key_show(const char *path, bool address_only)
 {
     struct secret_key *key = NULL;
-    enum exit_code code = EXIT_DONE;
+    int code = EXIT_DONE;
     if (!err_ok(node_key_read(&key, path, &code))) return code;
     secp_pubkey_t pub;
     const err_t err = secp_pubkey_of(&pub, key);
@@ -75,7 +75,7 @@ int cmd_key(int argc, char **argv)
     } else if (dir != NULL && path != NULL) {
         err = secp_setup();
         code = err_ok(err) ? key_show(path, strcmp(verb, "address") == 0)
-                           : (int)fail(EXIT_INTERNAL, "%s", err_text(err));
+                           : fail(EXIT_INTERNAL, "%s", err_text(err));
     }
     free(dir);
     free(path);
@@ -129,7 +129,7 @@ int cmd_init(int argc, char **argv)
     struct genesis g;
     hash_t hash;
     buf_init(&text, (size_t)256 << 20);
-    enum exit_code code = EXIT_DONE;
+    int code = EXIT_DONE;
     char *dir = config_path(&c, "");
     err = secp_setup();
     if (err_ok(err)) err = arena_init(&arena, (size_t)1 << 30);
@@ -168,7 +168,7 @@ int cmd_genesis(int argc, char **argv)
     struct buf text;
     struct genesis g;
     hash_t hash;
-    enum exit_code code = EXIT_DONE;
+    int code = EXIT_DONE;
     buf_init(&text, (size_t)256 << 20);
     err_t err = arena_init(&arena, (size_t)1 << 30);
     if (err_ok(err)) err = genesis_read(&g, &arena, &text, argv[2], &code);

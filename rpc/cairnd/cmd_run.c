@@ -53,7 +53,7 @@ static void run_close(struct run *r)
 
 // ---- settings -----------------------------------------------------------------------------
 
-static enum exit_code read_settings(struct run *r, int argc, char **argv)
+static int read_settings(struct run *r, int argc, char **argv)
 {
     int rest = 0;
     const err_t err = config_read(&r->config, argc, argv, &rest);
@@ -66,7 +66,7 @@ static enum exit_code read_settings(struct run *r, int argc, char **argv)
     return EXIT_DONE;
 }
 
-static enum exit_code setup_log(struct run *r)
+static int setup_log(struct run *r)
 {
     const struct config *c = &r->config;
     const char *format = config_text(c, SET_log_format);
@@ -106,7 +106,7 @@ static bool parse_pool_size(const char *text, size_t *pending, size_t *queued)
     return a > 0 && a <= 1000000 && b <= 1000000;
 }
 
-static enum exit_code node_options_of(struct run *r, struct node_options *o)
+static int node_options_of(struct run *r, struct node_options *o)
 {
     const struct config *c = &r->config;
     const char *journal = config_text(c, SET_tx_journal);
@@ -142,7 +142,7 @@ static enum exit_code node_options_of(struct run *r, struct node_options *o)
 // ---- data directory -----------------------------------------------------------------------
 
 /// --dev: a temporary directory, a fresh key with its empty guard, a genesis in memory.
-static enum exit_code open_dev(struct run *r)
+static int open_dev(struct run *r)
 {
     const char *base = getenv("TMPDIR");
     if (asprintf(&r->data_dir, "%s/cairn-dev-XXXXXX", base != NULL ? base : "/tmp") < 0) {
@@ -177,10 +177,10 @@ static enum exit_code open_dev(struct run *r)
     return EXIT_DONE;
 }
 
-static enum exit_code open_existing(struct run *r)
+static int open_existing(struct run *r)
 {
     const struct config *c = &r->config;
-    enum exit_code code = EXIT_DONE;
+    int code = EXIT_DONE;
     r->data_dir = config_path(c, "");
     char *genesis = config_text(c, SET_genesis)[0] != 0 ? strdup(config_text(c, SET_genesis))
                                                         : config_path(c, "genesis.json");
@@ -205,10 +205,10 @@ static enum exit_code open_existing(struct run *r)
     return code;
 }
 
-static enum exit_code open_data(struct run *r, int argc, char **argv)
+static int open_data(struct run *r, int argc, char **argv)
 {
     buf_init(&r->genesis_text, GENESIS_FILE_MAX);
-    enum exit_code code = read_settings(r, argc, argv);
+    int code = read_settings(r, argc, argv);
     if (code == EXIT_DONE) code = setup_log(r);
     if (code != EXIT_DONE) return code;
     err_t err = secp_setup();
@@ -219,10 +219,10 @@ static enum exit_code open_data(struct run *r, int argc, char **argv)
 
 // ---- running ------------------------------------------------------------------------------
 
-static enum exit_code open_node(struct run *r)
+static int open_node(struct run *r)
 {
     struct node_options options;
-    const enum exit_code code = node_options_of(r, &options);
+    const int code = node_options_of(r, &options);
     if (code != EXIT_DONE) return code;
     struct node_detail why = {""};
     err_t err = node_open(&r->node, &options, &why);
@@ -266,7 +266,7 @@ static void leave_at_once(int signal_number)
 }
 
 /// Waits for a signal to stop, or for the node to fail.
-static enum exit_code wait_for_end(struct run *r, const sigset_t *signals)
+static int wait_for_end(struct run *r, const sigset_t *signals)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     size_t level = 2;
@@ -301,7 +301,7 @@ int cmd_run(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)umask(077);
 
-    enum exit_code code = open_data(&r, argc, argv);
+    int code = open_data(&r, argc, argv);
     if (code == EXIT_DONE) code = open_node(&r);
     if (code == EXIT_DONE) {
         say_ready(&r);
@@ -320,7 +320,7 @@ int cmd_check(int argc, char **argv)
 {
     struct run r;
     memset(&r, 0, sizeof r);
-    enum exit_code code = open_data(&r, argc, argv);
+    int code = open_data(&r, argc, argv);
     struct node_options options;
     if (code == EXIT_DONE) code = node_options_of(&r, &options);
     hash_t hash;

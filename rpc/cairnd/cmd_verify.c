@@ -70,7 +70,7 @@ __attribute__((format(printf, 3, 4))) static bool damaged(struct verify *v, uint
 
 static bool stopped(struct verify *v, const char *what, err_t err)
 {
-    const enum exit_code code = exit_of(err);
+    const int code = exit_of(err);
     v->code = fail(code == EXIT_USAGE ? EXIT_DAMAGED : code, "%s: %s", what, err_text(err));
     return false;
 }
@@ -273,7 +273,7 @@ static void verify_all(struct verify *v)
 
 static void open_all(struct verify *v)
 {
-    enum exit_code code = EXIT_DONE;
+    int code = EXIT_DONE;
     char *genesis = config_text(&v->config, SET_genesis)[0] != 0
                         ? strdup(config_text(&v->config, SET_genesis))
                         : config_path(&v->config, "genesis.json");

@@ -25,7 +25,7 @@ const char *client_version(char *out, size_t cap)
     return out;
 }
 
-enum exit_code exit_of(err_t err)
+int exit_of(err_t err)
 {
     switch (err.kind) {
     case ERR_NONE:
@@ -49,7 +49,7 @@ enum exit_code exit_of(err_t err)
     unreachable("cairnd: no such error kind");
 }
 
-enum exit_code fail(enum exit_code code, const char *fmt, ...)
+int fail(int code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -131,7 +131,7 @@ void dir_remove(const char *path)
 
 // ---- keys and genesis ---------------------------------------------------------------------
 
-err_t node_key_read(struct secret_key **out, const char *path, enum exit_code *code)
+err_t node_key_read(struct secret_key **out, const char *path, int *code)
 {
     struct stat st;
     if (stat(path, &st) != 0) {
@@ -170,7 +170,7 @@ err_t node_key_read(struct secret_key **out, const char *path, enum exit_code *c
 }
 
 err_t genesis_read(struct genesis *out, struct arena *arena, struct buf *text, const char *path,
-                   enum exit_code *code)
+                   int *code)
 {
     err_t err = file_read(text, path);
     if (!err_ok(err)) {

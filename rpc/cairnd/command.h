@@ -26,11 +26,10 @@ enum exit_code {
 };
 
 /// The code a lower layer's error ends the program with.
-enum exit_code exit_of(err_t err);
+int exit_of(err_t err);
 
 /// "error: ..." on stderr; `fmt` may hold "\nhint: ...". Returns `code`.
-enum exit_code fail(enum exit_code code, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /// The program's version: "v0.1.0", and as Ethereum clients spell it.
 extern const char *const CAIRND_VERSION;
@@ -47,11 +46,11 @@ void dir_remove(const char *path);
 
 /// Reads a node key: 32 bytes in hex, in a file only its owner may read.
 /// @param code  set on failure, after the error was printed
-MUST_USE err_t node_key_read(struct secret_key **out, const char *path, enum exit_code *code);
+MUST_USE err_t node_key_read(struct secret_key **out, const char *path, int *code);
 
 /// Reads and parses a genesis file; prints the error.
 MUST_USE err_t genesis_read(struct genesis *out, struct arena *arena, struct buf *text,
-                            const char *path, enum exit_code *code);
+                            const char *path, int *code);
 
 /// The commands; argv[0] is the command's name. Each returns the program's exit code.
 int cmd_run(int argc, char **argv);

@@ -174,7 +174,9 @@ static err_t set(struct config *c, size_t id, const char *text, enum setting_sou
     char *copy = strdup(text);
     if (copy == NULL) return FAIL(FULL, "config: out of memory");
     free(s->text);
-    *s = (struct setting){copy, source, number};
+    s->text = copy;
+    s->source = source;
+    s->number = number;
     return OK;
 }
 

@@ -333,7 +333,7 @@ Test(cairnd, node_folder)
     cr_assert_eq(stat(path, &st), 0);
     cr_expect_eq(st.st_mode & 0777, 0600);
     struct secret_key *key = NULL;
-    enum exit_code code = EXIT_DONE;
+    int code = EXIT_DONE;
     cr_assert(err_ok(node_key_read(&key, path, &code)));
     secp_pubkey_t pub;
     cr_assert(err_ok(secp_pubkey_of(&pub, key)));
