@@ -10,6 +10,7 @@
 #include "wallet/model_file.h"
 #include "wallet/out.h"
 #include "wallet/profile.h"
+#include "wallet/round.h"
 #include "wallet/text.h"
 
 #include <inttypes.h>
@@ -489,9 +490,12 @@ enum exit_code cmd_model_verify(struct ctx *ctx, const struct args *a)
     json_array_foreach(logs, i, log)
     {
         json_t *args = json_object_get(log, "args");
-        (void)json_array_append(contributors, args);
-        out_field(ctx, "contributor", "%s, weight %s", member_text(args, "participant"),
-                  member_text(args, "weight"));
+        const uint64_t status = json_get_u64(json_object_get(args, "status"));
+        const bool accepted = status == ROUND_STATUS_ACCEPTED;
+        if (accepted) (void)json_array_append(contributors, args);
+        out_field(ctx, accepted ? "contributor" : "not in it", "%s, weight %s, %s",
+                  member_text(args, "participant"), member_text(args, "weight"),
+                  round_status_name(status));
     }
     json_decref(logs);
     result_set(ctx, "version", json_hash(&id));

@@ -170,10 +170,61 @@ static enum exit_code find_by_file(struct ctx *ctx, hash_t *out, const char *pat
     return EXIT_DONE;
 }
 
+/// "family@channel": what the channel points at.
+static enum exit_code find_by_channel(struct ctx *ctx, hash_t *out, const hash_t *family,
+                                      const char *channel)
+{
+    hash_t name = {{0}};
+    if (channel[0] == 0 || strlen(channel) > 31)
+        return fail(ctx, EXIT_USAGE, NULL, "a channel's name has 1 to 31 letters");
+    memcpy(name.b, channel, strlen(channel));
+    json_t *v;
+    STEP(known_value(ctx, &v, FED_MODEL_REGISTRY, "deployed",
+                     json_pack("[oo]", json_hash(family), json_hash(&name))));
+    const char *id = json_string_value(v);
+    const bool ok = id != NULL && err_ok(text_parse_hash(out, id));
+    json_decref(v);
+    if (!ok) return fail(ctx, EXIT_UNREACHABLE, NULL, "the channel's version makes no sense");
+    if (hash_is_zero(out))
+        return fail(ctx, EXIT_REFUSED, NULL, "nothing is deployed on the channel %s", channel);
+    return EXIT_DONE;
+}
+
+/// "family:7": versions are numbered in the order of their registration.
+static enum exit_code find_by_number(struct ctx *ctx, hash_t *out, const hash_t *family,
+                                     const char *number)
+{
+    uint64_t n;
+    const err_t err = text_parse_u64(&n, number, UINT32_MAX);
+    if (!err_ok(err)) return fail_err(ctx, EXIT_USAGE, "the version's number", err);
+    json_t *rows;
+    STEP(model_versions(ctx, &rows, family));
+    const json_t *args = json_object_get(json_array_get(rows, (size_t)n), "args");
+    const char *id = json_string_value(json_object_get(args, "version"));
+    const bool ok = id != NULL && err_ok(text_parse_hash(out, id));
+    json_decref(rows);
+    if (!ok) return fail(ctx, EXIT_REFUSED, "cairn model list", "there is no version %s", number);
+    return EXIT_DONE;
+}
+
+/// What stands before `@` or `:` names the family.
+static enum exit_code find_in_family(struct ctx *ctx, hash_t *out, const char *text,
+                                     const char *separator)
+{
+    char name[128];
+    (void)snprintf(name, sizeof name, "%.*s", (int)(separator - text), text);
+    hash_t family;
+    STEP(model_find_family(ctx, &family, name));
+    if (*separator == '@') return find_by_channel(ctx, out, &family, separator + 1);
+    return find_by_number(ctx, out, &family, separator + 1);
+}
+
 enum exit_code model_find_version(struct ctx *ctx, hash_t *out, const char *text)
 {
     if (err_ok(text_parse_hash(out, text))) return EXIT_DONE;
     if (access(text, R_OK) == 0) return find_by_file(ctx, out, text);
+    const char *separator = strpbrk(text, "@:");
+    if (separator != NULL && separator != text) return find_in_family(ctx, out, text, separator);
     const char *digits = prefix_digits(text);
     if (digits == NULL)
         return fail(ctx, EXIT_USAGE, NULL,

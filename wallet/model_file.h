@@ -27,7 +27,8 @@ void model_file_close(struct model_file *m);
 /// Finds a family by id, a prefix of at least 6 hexadecimal digits, or its name.
 enum exit_code model_find_family(struct ctx *ctx, hash_t *out, const char *text);
 
-/// Finds a version by id, prefix, or a file whose sha256 is registered.
+/// Finds a version by id, prefix, `family@channel`, `family:number`, or a file whose sha256
+/// is registered.
 /// @return EXIT_UNVERIFIED if the file is no registered version, EXIT_REFUSED if nothing
 ///         has this id, EXIT_USAGE if a prefix is ambiguous
 enum exit_code model_find_version(struct ctx *ctx, hash_t *out, const char *text);

@@ -63,6 +63,9 @@ struct round_reveal {
 enum exit_code round_read_reveal(struct ctx *ctx, struct round_reveal *out, uint64_t round_id,
                                  const address_t *participant);
 
+/// The contract's number of an accepted participant.
+#define ROUND_STATUS_ACCEPTED 3
+
 /// Words for the contract's numbers.
 const char *round_status_name(uint64_t status);
 const char *round_refusal_name(uint64_t refusal);

@@ -498,7 +498,9 @@ class Story:
         say(bold("The deployed model and where it comes from"))
         net.run("model", "approve", self.models[last.number], account=OWNER)
         net.run("model", "deploy", self.models[last.number], "--channel", "stable", account=OWNER)
-        nodes = net.run("model", "lineage", self.models[last.number])["nodes"]
+        nodes = net.run("model", "lineage", f"{FAMILY}@stable")["nodes"]
+        expect("the family's last version", net.run("model", "show", f"{FAMILY}:{last.number}")["version"],
+               nodes[0]["version"])
         expect("lineage, newest first", [v["fileSha256"][2:] for v in nodes],
                [r.sha256 for r in reversed(ROUNDS)] + [GENESIS_SHA256])
         for depth, v in enumerate(nodes):
