@@ -67,6 +67,7 @@ scene('money: a slash reaches what is unbonding, and only what its owner allowed
   await w.directory.send(w.timelock.address, 'strike', '0x526f756e6473' + '00'.repeat(26), rounds);
   await refuses(w.rewards.send(rounds, 'reserve', 3, w.family, 5, 1), 'NotAllowed');
   await refuses(w.rewards.send(hospitals[3], 'allow', rounds), 'NotAllowed');
+  await conserved(w, [...hospitals, ...validators, ...aggregators, owner, stranger], [1, 2]);
 });
 
 scene('money: shares are floored, dust and unclaimed rest go to the treasury', async (w) => {
