@@ -81,12 +81,14 @@ void keccak_permute_avx512(uint64_t *state);
               39, A##15, d0, 41, A##21, d1, 2);                                                    \
     } while (0)
 
-// clang-format off: it moves these lines differently every time
+// The formatter moves these lines differently every time.
+// clang-format off
 #define K_WORDS(M, P)                                                                              \
-    M(P, 0)                                                                                        \
-    M(P, 1) M(P, 2) M(P, 3) M(P, 4) M(P, 5) M(P, 6) M(P, 7) M(P, 8) M(P, 9) M(P, 10) M(P, 11)      \
-        M(P, 12) M(P, 13) M(P, 14) M(P, 15) M(P, 16) M(P, 17) M(P, 18) M(P, 19) M(P, 20) M(P, 21)  \
-            M(P, 22) M(P, 23) M(P, 24)
+    M(P, 0) M(P, 1) M(P, 2) M(P, 3) M(P, 4)                                                        \
+    M(P, 5) M(P, 6) M(P, 7) M(P, 8) M(P, 9)                                                        \
+    M(P, 10) M(P, 11) M(P, 12) M(P, 13) M(P, 14)                                                   \
+    M(P, 15) M(P, 16) M(P, 17) M(P, 18) M(P, 19)                                                   \
+    M(P, 20) M(P, 21) M(P, 22) M(P, 23) M(P, 24)
 // clang-format on
 #define K_DECLARE_LOAD(P, I) K_TYPE a##I = K_LOAD(P, I);
 #define K_DECLARE(P, I) K_TYPE e##I;
