@@ -243,7 +243,7 @@ TOWER bool CURVE(eq)(const CURVE(point_t) * a, const CURVE(point_t) * b)
 }
 
 /// Bits of `k` (4 limbs) from `from` on, `width` < 16 of them.
-MONT_INLINE unsigned CURVE(digit)(const uint64_t *k, size_t from, unsigned width)
+TOWER unsigned CURVE(digit)(const uint64_t *k, size_t from, unsigned width)
 {
     uint64_t v = k[from / 64] >> (from % 64);
     if (from % 64 + width > 64 && from / 64 < 3) v |= k[from / 64 + 1] << (64 - from % 64);

@@ -40,37 +40,38 @@ typedef struct {
 #include FIELD_CONSTANTS
 
 /// r = a + b
-MONT_INLINE void FIELD(fp_add)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const FIELD(fp_t) * b)
+TOWER void FIELD(fp_add)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const FIELD(fp_t) * b)
 {
     mont_add(r->l, a->l, b->l, FIELD(modulus), FIELD_LIMBS);
 }
 
 /// r = a - b
-MONT_INLINE void FIELD(fp_sub)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const FIELD(fp_t) * b)
+TOWER void FIELD(fp_sub)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const FIELD(fp_t) * b)
 {
     mont_sub(r->l, a->l, b->l, FIELD(modulus), FIELD_LIMBS);
 }
 
-/// Not inlined: the one hot function, small enough for the instruction cache.
+/// r = a b. Like its sisters it is left to the compiler to inline or not: inlining all of them
+/// everywhere makes nothing faster and sanitized builds endless.
 TOWER void FIELD(fp_mul)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const FIELD(fp_t) * b)
 {
     mont_mul(r->l, a->l, b->l, FIELD(modulus), FIELD(inv), FIELD_LIMBS);
 }
 
 /// r = a^2
-MONT_INLINE void FIELD(fp_sqr)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
+TOWER void FIELD(fp_sqr)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
 {
     FIELD(fp_mul)(r, a, a);
 }
 
 /// r = 2 a
-MONT_INLINE void FIELD(fp_dbl)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
+TOWER void FIELD(fp_dbl)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
 {
     FIELD(fp_add)(r, a, a);
 }
 
 /// a = 0?
-MONT_INLINE bool FIELD(fp_is_zero)(const FIELD(fp_t) * a)
+TOWER bool FIELD(fp_is_zero)(const FIELD(fp_t) * a)
 {
     uint64_t any = 0;
     for (size_t i = 0; i < FIELD_LIMBS; i++) any |= a->l[i];
@@ -78,20 +79,20 @@ MONT_INLINE bool FIELD(fp_is_zero)(const FIELD(fp_t) * a)
 }
 
 /// a = b?
-MONT_INLINE bool FIELD(fp_eq)(const FIELD(fp_t) * a, const FIELD(fp_t) * b)
+TOWER bool FIELD(fp_eq)(const FIELD(fp_t) * a, const FIELD(fp_t) * b)
 {
     return memcmp(a, b, sizeof *a) == 0;
 }
 
 /// r = -a
-MONT_INLINE void FIELD(fp_neg)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
+TOWER void FIELD(fp_neg)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
 {
     const FIELD(fp_t) zero = {{0}};
     FIELD(fp_sub)(r, &zero, a);
 }
 
 /// r = 1
-MONT_INLINE void FIELD(fp_set_one)(FIELD(fp_t) * r)
+TOWER void FIELD(fp_set_one)(FIELD(fp_t) * r)
 {
     memcpy(r->l, FIELD(one), sizeof r->l);
 }
@@ -146,53 +147,53 @@ TOWER void FIELD(fp_to_be)(uint8_t *out, const FIELD(fp_t) * a)
 // ---- Fp2 ----------------------------------------------------------------------------------
 
 /// r = a + b
-MONT_INLINE void FIELD(fp2_add)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
+TOWER void FIELD(fp2_add)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
 {
     FIELD(fp_add)(&r->c0, &a->c0, &b->c0);
     FIELD(fp_add)(&r->c1, &a->c1, &b->c1);
 }
 
 /// r = a - b
-MONT_INLINE void FIELD(fp2_sub)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
+TOWER void FIELD(fp2_sub)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
 {
     FIELD(fp_sub)(&r->c0, &a->c0, &b->c0);
     FIELD(fp_sub)(&r->c1, &a->c1, &b->c1);
 }
 
 /// r = 2 a
-MONT_INLINE void FIELD(fp2_dbl)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
+TOWER void FIELD(fp2_dbl)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 {
     FIELD(fp2_add)(r, a, a);
 }
 
 /// r = -a
-MONT_INLINE void FIELD(fp2_neg)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
+TOWER void FIELD(fp2_neg)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 {
     FIELD(fp_neg)(&r->c0, &a->c0);
     FIELD(fp_neg)(&r->c1, &a->c1);
 }
 
 /// r = a0 - a1 u, which is a^p
-MONT_INLINE void FIELD(fp2_conj)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
+TOWER void FIELD(fp2_conj)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 {
     r->c0 = a->c0;
     FIELD(fp_neg)(&r->c1, &a->c1);
 }
 
 /// a = 0?
-MONT_INLINE bool FIELD(fp2_is_zero)(const FIELD(fp2_t) * a)
+TOWER bool FIELD(fp2_is_zero)(const FIELD(fp2_t) * a)
 {
     return FIELD(fp_is_zero)(&a->c0) && FIELD(fp_is_zero)(&a->c1);
 }
 
 /// a = b?
-MONT_INLINE bool FIELD(fp2_eq)(const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
+TOWER bool FIELD(fp2_eq)(const FIELD(fp2_t) * a, const FIELD(fp2_t) * b)
 {
     return memcmp(a, b, sizeof *a) == 0;
 }
 
 /// r = 1
-MONT_INLINE void FIELD(fp2_set_one)(FIELD(fp2_t) * r)
+TOWER void FIELD(fp2_set_one)(FIELD(fp2_t) * r)
 {
     memset(r, 0, sizeof *r);
     FIELD(fp_set_one)(&r->c0);
@@ -231,7 +232,7 @@ TOWER void FIELD(fp2_mul_fp)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a, const FIE
 }
 
 /// r = k * a for a small k
-MONT_INLINE void FIELD(fp_mul_small)(FIELD(fp_t) * r, const FIELD(fp_t) * a, unsigned k)
+TOWER void FIELD(fp_mul_small)(FIELD(fp_t) * r, const FIELD(fp_t) * a, unsigned k)
 {
     FIELD(fp_t) acc = *a;
     for (int bit = 30 - __builtin_clz(k); bit >= 0; bit--) {
@@ -242,7 +243,7 @@ MONT_INLINE void FIELD(fp_mul_small)(FIELD(fp_t) * r, const FIELD(fp_t) * a, uns
 }
 
 /// r = (k + u) a
-MONT_INLINE void FIELD(fp2_mul_xi)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
+TOWER void FIELD(fp2_mul_xi)(FIELD(fp2_t) * r, const FIELD(fp2_t) * a)
 {
     FIELD(fp_t) k0, k1;
     FIELD(fp_mul_small)(&k0, &a->c0, FIELD_XI);
@@ -302,9 +303,9 @@ TOWER void FIELD(fp6_mul_v)(FIELD(fp6_t) * r, const FIELD(fp6_t) * a)
 }
 
 /// t = (a + b)(c + d) - x - y
-MONT_INLINE void FIELD(fp2_cross)(FIELD(fp2_t) * t, const FIELD(fp2_t) * a, const FIELD(fp2_t) * b,
-                                  const FIELD(fp2_t) * c, const FIELD(fp2_t) * d,
-                                  const FIELD(fp2_t) * x, const FIELD(fp2_t) * y)
+TOWER void FIELD(fp2_cross)(FIELD(fp2_t) * t, const FIELD(fp2_t) * a, const FIELD(fp2_t) * b,
+                            const FIELD(fp2_t) * c, const FIELD(fp2_t) * d, const FIELD(fp2_t) * x,
+                            const FIELD(fp2_t) * y)
 {
     FIELD(fp2_t) s;
     FIELD(fp2_add)(&s, a, b);
@@ -452,7 +453,7 @@ TOWER void FIELD(fp12_inv)(FIELD(fp12_t) * r, const FIELD(fp12_t) * a)
 }
 
 /// The coefficient of w^i, i = 0..5.
-MONT_INLINE FIELD(fp2_t) * FIELD(fp12_coef)(FIELD(fp12_t) * a, unsigned i)
+TOWER FIELD(fp2_t) * FIELD(fp12_coef)(FIELD(fp12_t) * a, unsigned i)
 {
     FIELD(fp6_t) *half = (i & 1) != 0 ? &a->c1 : &a->c0;
     return i / 2 == 0 ? &half->c0 : i / 2 == 1 ? &half->c1 : &half->c2;
@@ -480,8 +481,8 @@ TOWER void FIELD(fp12_frobenius2)(FIELD(fp12_t) * r, const FIELD(fp12_t) * a)
 }
 
 /// (a + b s)^2 with s^2 = xi
-MONT_INLINE void FIELD(fp4_sqr)(FIELD(fp2_t) * r0, FIELD(fp2_t) * r1, const FIELD(fp2_t) * a,
-                                const FIELD(fp2_t) * b)
+TOWER void FIELD(fp4_sqr)(FIELD(fp2_t) * r0, FIELD(fp2_t) * r1, const FIELD(fp2_t) * a,
+                          const FIELD(fp2_t) * b)
 {
     FIELD(fp2_t) a2, b2, t;
     FIELD(fp2_sqr)(&a2, a);
@@ -495,8 +496,7 @@ MONT_INLINE void FIELD(fp4_sqr)(FIELD(fp2_t) * r0, FIELD(fp2_t) * r1, const FIEL
 }
 
 /// r = 3 t - 2 z
-MONT_INLINE void FIELD(fp2_3t_minus_2z)(FIELD(fp2_t) * r, const FIELD(fp2_t) * t,
-                                        const FIELD(fp2_t) * z)
+TOWER void FIELD(fp2_3t_minus_2z)(FIELD(fp2_t) * r, const FIELD(fp2_t) * t, const FIELD(fp2_t) * z)
 {
     FIELD(fp2_t) d;
     FIELD(fp2_sub)(&d, t, z);
@@ -505,8 +505,7 @@ MONT_INLINE void FIELD(fp2_3t_minus_2z)(FIELD(fp2_t) * r, const FIELD(fp2_t) * t
 }
 
 /// r = 3 t + 2 z
-MONT_INLINE void FIELD(fp2_3t_plus_2z)(FIELD(fp2_t) * r, const FIELD(fp2_t) * t,
-                                       const FIELD(fp2_t) * z)
+TOWER void FIELD(fp2_3t_plus_2z)(FIELD(fp2_t) * r, const FIELD(fp2_t) * t, const FIELD(fp2_t) * z)
 {
     FIELD(fp2_t) d;
     FIELD(fp2_add)(&d, t, z);
