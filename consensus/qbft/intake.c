@@ -84,6 +84,21 @@ static bool is_echo(const struct qbft *q, const struct qbft_message *m)
     unreachable("qbft code");
 }
 
+static err_t by_rule(struct qbft *q, const struct qbft_message *m)
+{
+    switch (m->main.code) {
+    case QBFT_PROPOSAL:
+        return qbft_on_proposal(q, m);
+    case QBFT_PREPARE:
+        return qbft_on_prepare(q, &m->main);
+    case QBFT_COMMIT:
+        return qbft_on_commit(q, &m->main);
+    case QBFT_ROUND_CHANGE:
+        return qbft_on_round_change(q, m);
+    }
+    unreachable("qbft code");
+}
+
 err_t qbft_on_message(struct qbft *q, const struct qbft_message *m, bool own)
 {
     const struct qbft_payload *p = &m->main;
@@ -103,21 +118,7 @@ err_t qbft_on_message(struct qbft *q, const struct qbft_message *m, bool own)
         return OK;
     }
 
-    err_t err = OK;
-    switch (p->code) {
-    case QBFT_PROPOSAL:
-        err = qbft_on_proposal(q, m);
-        break;
-    case QBFT_PREPARE:
-        err = qbft_on_prepare(q, p);
-        break;
-    case QBFT_COMMIT:
-        err = qbft_on_commit(q, p);
-        break;
-    case QBFT_ROUND_CHANGE:
-        err = qbft_on_round_change(q, m);
-        break;
-    }
+    const err_t err = by_rule(q, m);
     if (err_ok(err) && q->stored && !own) qbft_tell(q, QBFT_FX_RELAY);
     return err;
 }

@@ -133,6 +133,7 @@ err_t qbft_on_built(struct qbft *q, uint64_t height, uint32_t round, bytes_t raw
 {
     if (!q->running || height != q->height || round != q->round || !q->building) return OK;
     q->building = false;
+    if (raw.len == 0 && round > 0) return OK; // could not build: the round passes
     if (raw.len == 0) {
         // Nothing worth a block: as if the block period were not over.
         q->asked = q->started = q->block_time = false;

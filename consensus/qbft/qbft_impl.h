@@ -141,7 +141,7 @@ err_t qbft_on_commit(struct qbft *q, const struct qbft_payload *p);
 /// Upon RoundChange (round_change.c).
 err_t qbft_on_round_change(struct qbft *q, const struct qbft_message *m);
 /// The own block is made (proposal.c).
-err_t qbft_on_built(struct qbft *q, uint64_t height, uint32_t round, bytes_t block);
+err_t qbft_on_built(struct qbft *q, uint64_t height, uint32_t round, bytes_t raw);
 /// The verdict on a proposed block (proposal.c).
 err_t qbft_on_checked(struct qbft *q, uint64_t height, uint32_t round, const hash_t *digest,
                       bool valid);

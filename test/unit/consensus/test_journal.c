@@ -5,8 +5,10 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -148,5 +150,34 @@ Test(journal, many_writers_and_a_rewrite)
     cr_expect_eq(seen.numbers[0], 900000);
     cr_expect_eq(seen.numbers[3], 42);
     journal_close(shared);
+    temp_dir_remove(&dir);
+}
+
+/// Threat model 4.4, ENOSPC: the write is refused, and it goes on by itself when there is space.
+Test(journal, no_space_is_said_and_passes)
+{
+    const struct temp_dir dir = temp_dir_make();
+    char path[300];
+    snprintf(path, sizeof path, "%s/pool.journal", dir.path);
+    struct journal *j = open_at(path);
+    append(j, 0, 40);
+
+    cr_assert_neq(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const struct rlimit tight = {(rlim_t)journal_size(j) + 20, limit.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    uint8_t raw[40] = {1};
+    const bytes_t one = BYTES_OF(raw);
+    cr_expect_eq(journal_append(j, &one, 1).kind, ERR_FULL);
+    cr_expect_eq(journal_append(j, &one, 1).kind, ERR_FULL);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    append(j, 1, 30);
+    append(j, 2, 50);
+    journal_close(j);
+    j = open_at(path);
+    cr_assert_eq(seen.count, 3, "what was refused does not come back, what was not does");
+    for (size_t i = 0; i < 3; i++) cr_expect_eq(seen.numbers[i], i);
+    journal_close(j);
     temp_dir_remove(&dir);
 }
