@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// Keys, records and walks that views_apply.c (writes) and views.c (answers) share.
+/// Keys, records and walks (views_store.c) that views_apply.c and views_records.c, which write,
+/// and views.c, which answers, share.
 
 #include "chain/base/buf.h"
 #include "chain/base/u256.h"
@@ -88,6 +89,9 @@ MUST_USE err_t view_decode(const struct view_form *form, void *out, bytes_t stor
 
 /// The event that a system contract logs with this first topic; FED_EVENTS if there is none.
 enum fed_event view_event_of(const address_t *address, const hash_t *topic);
+
+/// Changes the records as an event says, which has all its topics and words.
+MUST_USE err_t view_apply_event(struct db_txn *txn, const struct view_event *e);
 
 /// Writes an event under its place; places ascend.
 MUST_USE err_t view_event_put(struct db_txn *txn, const struct view_event *e);

@@ -298,8 +298,8 @@ static err_t disk_space(const char *path, uint64_t *total, uint64_t *left)
 
 static err_t check_reserve(const struct db *db)
 {
-    uint64_t total;
-    uint64_t left;
+    uint64_t total = 0;
+    uint64_t left = 0;
     TRY(disk_space(db->path, &total, &left));
     uint64_t reserve = db->disk_reserve;
     if (reserve == 0) reserve = total / 80 < RESERVE_DEFAULT ? total / 80 : RESERVE_DEFAULT;
