@@ -42,9 +42,10 @@ Test(message, real_ones_name_their_authors)
         const bytes_t hash = vectors_bytes(&a, v, "signingHash");
         cr_expect(bytes_eq(BYTES_OF(m.main.author), author), "%s", name);
         cr_expect(bytes_eq(BYTES_OF(m.main.signing_hash), hash), "%s", name);
-        cr_expect_eq(m.main.sequence, json_integer_value(json_object_get(v, "sequence")), "%s",
+        cr_expect_eq(m.main.sequence, (uint64_t)json_integer_value(json_object_get(v, "sequence")),
+                     "%s", name);
+        cr_expect_eq(m.main.round, (uint32_t)json_integer_value(json_object_get(v, "round")), "%s",
                      name);
-        cr_expect_eq(m.main.round, json_integer_value(json_object_get(v, "round")), "%s", name);
         if (json_object_get(v, "digest") != NULL)
             cr_expect(bytes_eq(BYTES_OF(m.main.digest), vectors_bytes(&a, v, "digest")), "%s",
                       name);
@@ -82,9 +83,10 @@ Test(message, quorums_are_the_table_s)
     json_array_foreach(rows, i, row)
     {
         const size_t n = (size_t)json_integer_value(json_object_get(row, "n"));
-        cr_expect_eq(qbft_faults(n), json_integer_value(json_object_get(row, "f")), "n=%zu", n);
-        cr_expect_eq(qbft_quorum(n), json_integer_value(json_object_get(row, "quorum")), "n=%zu",
+        cr_expect_eq(qbft_faults(n), (size_t)json_integer_value(json_object_get(row, "f")), "n=%zu",
                      n);
+        cr_expect_eq(qbft_quorum(n), (size_t)json_integer_value(json_object_get(row, "quorum")),
+                     "n=%zu", n);
     }
     json_decref(root);
 }

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "test/unit/consensus/qbft_net.h"
 
@@ -310,10 +311,17 @@ Test(qbft, a_bad_seal_does_not_count)
 
 /// --- restarts: threat model 4.3 ---
 
+/// How many seeds; CAIRN_SEEDS=10 for ten times as many.
+static uint64_t seeds(uint64_t usual)
+{
+    const char *times = getenv("CAIRN_SEEDS");
+    return usual * (times == NULL ? 1 : strtoull(times, NULL, 10));
+}
+
 Test(qbft, killed_after_every_record)
 {
     size_t restarts = 0;
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= seeds(60); seed++) {
         qbft_net_init(&net, seed % 3 == 0 ? 1 : 4, QBFT_WIRE_BESU26, seed);
         net.crash_percent = 15;
         net.max_delay_ms = 40;
@@ -345,7 +353,7 @@ Test(qbft, killed_after_every_record)
 Test(qbft, loss_delay_restarts_then_healing)
 {
     size_t higher_rounds = 0;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    for (uint64_t seed = 1; seed <= seeds(40); seed++) {
         const size_t n = seed % 4 == 0 ? 7 : 4;
         qbft_net_init(&net, n, seed % 5 == 0 ? QBFT_WIRE_GOQUORUM : QBFT_WIRE_BESU26, seed);
         net.loss_percent = (unsigned)qbft_net_random(&net, 40);
