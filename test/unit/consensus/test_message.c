@@ -181,6 +181,39 @@ Test(message, goes_round_in_every_form)
     arena_deinit(&a);
 }
 
+/// besu#2141 then #7875: which round a digest is of, pinned.
+Test(message, digests_carry_the_round_but_for_goquorum)
+{
+    static const hash_t parent = {{7}};
+    struct arena a = vectors_arena((size_t)1024 * 1024);
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 1);
+    struct qbft_block b;
+    cr_assert(
+        err_ok(qbft_block_decode(&b, &a, qbft_net_block(&net, &a, 1, 9, &parent, 2, 1000, 5))));
+    hash_t sealed;
+    hash_t digest;
+    cr_assert(err_ok(qbft_seal_hash(&sealed, &b.header, 2)));
+    cr_expect(!hash_eq(&sealed, &b.hash));
+    cr_assert(err_ok(qbft_digest(&digest, &b.header, 2, QBFT_WIRE_BESU26)));
+    cr_expect(hash_eq(&digest, &sealed));
+    cr_assert(err_ok(qbft_digest(&digest, &b.header, 2, QBFT_WIRE_BESU25)));
+    cr_expect(hash_eq(&digest, &sealed));
+    cr_assert(err_ok(qbft_digest(&digest, &b.header, 2, QBFT_WIRE_GOQUORUM)));
+    cr_expect(hash_eq(&digest, &b.hash));
+
+    // The same block for another round: another digest, the same block hash, the rest unchanged.
+    struct qbft_block again;
+    cr_assert(err_ok(qbft_block_with_round(&again, &a, &b, 5)));
+    cr_expect(hash_eq(&again.hash, &b.hash));
+    cr_expect_eq(again.extra.round, 5);
+    cr_assert(err_ok(qbft_digest(&digest, &again.header, 5, QBFT_WIRE_BESU26)));
+    cr_expect(!hash_eq(&digest, &sealed));
+    cr_assert(err_ok(qbft_block_with_round(&again, &a, &again, 2)));
+    cr_expect(bytes_eq(again.raw, b.raw));
+    qbft_net_deinit(&net);
+    arena_deinit(&a);
+}
+
 Test(message, refusals)
 {
     struct arena a = vectors_arena((size_t)1024 * 1024);

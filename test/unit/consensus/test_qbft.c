@@ -179,6 +179,107 @@ Test(qbft, invalid_block_gets_no_votes)
     qbft_net_deinit(&net);
 }
 
+/// What is not justified is refused, its author named, and nothing moves (threat model 4.2).
+Test(qbft, unjustified_messages_change_nothing)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 12);
+    struct arena a;
+    cr_assert(err_ok(arena_init(&a, 16 * 1024 * 1024)));
+    const hash_t none = {{0}};
+    struct qbft_send s = {.code = QBFT_PROPOSAL, .sequence = 1, .round = 1};
+    // The proposer of round 1, without any round change.
+    s.block = qbft_net_block(&net, &a, 1, 1, &none, 1, 1000000001, 77);
+    cr_expect_eq(qbft_net_deliver(&net, 2, s.code, qbft_net_forge(&net, &a, 1, &s)).kind,
+                 ERR_INVALID);
+    // The right round, the wrong proposer.
+    s.round = 0;
+    s.block = qbft_net_block(&net, &a, 3, 1, &none, 0, 1000000001, 78);
+    cr_expect_eq(qbft_net_deliver(&net, 2, s.code, qbft_net_forge(&net, &a, 3, &s)).kind,
+                 ERR_INVALID);
+    // A claim to have prepared that one Prepare stands behind (sigp/anchor#549).
+    const struct qbft_send prepare = {.code = QBFT_PREPARE, .sequence = 1, .digest = {{3}}};
+    const bytes_t prepares[] = {qbft_net_forge(&net, &a, 1, &prepare)};
+    s = (struct qbft_send){.code = QBFT_ROUND_CHANGE,
+                           .sequence = 1,
+                           .round = 2,
+                           .has_prepared = true,
+                           .digest = {{3}},
+                           .block = qbft_net_block(&net, &a, 1, 1, &none, 0, 1000000001, 79),
+                           .prepares = prepares,
+                           .prepare_count = 1};
+    cr_expect_eq(qbft_net_deliver(&net, 2, s.code, qbft_net_forge(&net, &a, 1, &s)).kind,
+                 ERR_INVALID);
+    cr_expect_eq(net.nodes[2].blamed, 3);
+    struct qbft_view v;
+    qbft_look(net.nodes[2].core, &v);
+    cr_expect_eq(v.round, 0);
+    cr_expect_eq(v.phase, QBFT_IDLE);
+    cr_expect_eq(net.vote_count, 0);
+
+    // And an old height is nobody's business.
+    cr_expect(qbft_net_run_to(&net, 2, 10000));
+    const struct qbft_send old = {.code = QBFT_PREPARE, .sequence = 1, .digest = {{4}}};
+    const size_t votes = net.vote_count;
+    cr_expect(err_ok(qbft_net_deliver(&net, 2, old.code, qbft_net_forge(&net, &a, 1, &old))));
+    cr_expect_eq(net.nodes[2].evidence, 0);
+    cr_expect_eq(net.vote_count, votes);
+    arena_deinit(&a);
+    qbft_net_deinit(&net);
+}
+
+/// A RoundChange to round 1 with a full certificate of round 0 for a block of this tag.
+static bytes_t locked_round_change(struct arena *a, size_t author, uint64_t tag)
+{
+    const hash_t none = {{0}};
+    const bytes_t block = qbft_net_block(&net, a, 0, 1, &none, 0, 1000000001, tag);
+    struct qbft_block b;
+    cr_assert(err_ok(qbft_block_decode(&b, a, block)));
+    struct qbft_send prepare = {.code = QBFT_PREPARE, .sequence = 1};
+    cr_assert(err_ok(qbft_digest(&prepare.digest, &b.header, 0, QBFT_WIRE_BESU26)));
+    const bytes_t prepares[] = {qbft_net_forge(&net, a, 0, &prepare),
+                                qbft_net_forge(&net, a, 2, &prepare),
+                                qbft_net_forge(&net, a, 3, &prepare)};
+    const struct qbft_send s = {.code = QBFT_ROUND_CHANGE,
+                                .sequence = 1,
+                                .round = 1,
+                                .has_prepared = true,
+                                .digest = prepare.digest,
+                                .block = block,
+                                .prepares = prepares,
+                                .prepare_count = 3};
+    return qbft_net_forge(&net, a, author, &s);
+}
+
+static bool everything(void *ctx, const struct net_letter *l)
+{
+    (void)ctx, (void)l;
+    return true;
+}
+
+/// Two certificates of one round need more than f liars; then the proposer, who holds its own
+/// proposal to the rules of all others, proposes nothing. With one certificate it proposes that.
+Test(qbft, the_proposer_checks_its_own_proposal)
+{
+    for (uint64_t liars = 0; liars < 2; liars++) {
+        qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 13);
+        net.lost = everything;
+        struct arena a;
+        cr_assert(err_ok(arena_init(&a, 16 * 1024 * 1024)));
+        cr_expect(
+            err_ok(qbft_net_deliver(&net, 1, QBFT_ROUND_CHANGE, locked_round_change(&a, 2, 50))));
+        cr_expect(err_ok(
+            qbft_net_deliver(&net, 1, QBFT_ROUND_CHANGE, locked_round_change(&a, 3, 50 + liars))));
+        qbft_net_run_ms(&net, 100); // its own round change comes back to it
+        const struct guard_record *r = &net.nodes[1].disk;
+        cr_expect_eq(r->round, 1);
+        cr_expect(r->round_change_sent);
+        cr_expect_eq(r->proposal.sent, liars == 0);
+        cr_expect_eq(net.nodes[1].built[1], 0);
+        arena_deinit(&a);
+        qbft_net_deinit(&net);
+    }
+}
+
 Test(qbft, on_demand_waits_for_transactions)
 {
     qbft_net_init(&net, 1, QBFT_WIRE_BESU26, 6);
