@@ -6,11 +6,12 @@
 #include "rpc/jsonrpc/call.h"
 
 #define METHOD(NAME, PARAMS, HANDLER, COST, ACCESS) bool HANDLER(struct rpc_call *call);
+#define GROUPED(NAME, PARAMS, HANDLER, COST, ACCESS, MANY)                                         \
+    bool HANDLER(struct rpc_call *call);                                                           \
+    void MANY(struct rpc_call *calls, size_t count);
 #include "rpc/jsonrpc/methods.def"
 #undef METHOD
-
-/// For neighbours of eth_sendRawTransaction in a batch.
-void eth_send_raw_many(struct rpc_call *calls, size_t count);
+#undef GROUPED
 
 extern const struct rpc_method RPC_METHODS[];
 extern const size_t RPC_METHOD_COUNT;
