@@ -68,6 +68,8 @@ export class Chain {
     { stdio: ['ignore', 'pipe', 'inherit'] });
     const chain = new Chain();
     chain.child = child;
+    process.on('exit', () => child.kill());
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1)); // no orphan stays
     chain.url = await new Promise((resolve, reject) => {
       let text = '';
       child.stdout.on('data', (data) => {
