@@ -27,7 +27,7 @@
 #define KEPT_BLOCKS 4
 #define OVERLAY_BYTES ((size_t)8 * 1024 * 1024 * 1024)
 #define BUILD_MS 2000U
-#define JOURNAL_COMPACT_BYTES ((uint64_t)32 * 1024 * 1024)
+#define JOURNAL_COMPACT_BYTES ((uint64_t)16 * 1024 * 1024)
 #define MIB ((uint64_t)1024 * 1024)
 
 struct job {

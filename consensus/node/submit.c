@@ -22,7 +22,6 @@ struct entry {
     struct submit_answer *answer;
     bool open;               ///< nothing has refused it so far
     struct shared_tx *added; ///< held while the group is in hand
-    bool has_account;
     struct pool_account account;
     hash_t code_hash;
 };
@@ -177,6 +176,21 @@ static void refuse_known(struct group *g)
     pthread_mutex_unlock(&g->n->pool_lock);
 }
 
+/// What is in a block already is known, too; asked before the dear recovery, which keeps the
+/// replay of a long journal short.
+static err_t refuse_included(struct group *g)
+{
+    struct db_txn *txn;
+    TRY(db_begin_read(g->n->db, &txn));
+    for (size_t i = 0; i < g->count; i++) {
+        struct entry *e = &g->entries[i];
+        struct tx_location where;
+        if (e->open && err_ok(blocks_find_tx(txn, &where, &e->tx.hash))) refuse(e, SUBMIT_KNOWN);
+    }
+    db_abort(txn);
+    return OK;
+}
+
 static void recover_one(void *arg, size_t i)
 {
     struct group *g = arg;
@@ -210,11 +224,6 @@ static err_t read_accounts(struct group *g, uint64_t *head)
     for (size_t i = 0; i < g->count && err_ok(err); i++) {
         struct entry *e = &g->entries[i];
         if (!e->open) continue;
-        struct tx_location where;
-        if (!e->has_account && err_ok(blocks_find_tx(txn, &where, &e->tx.hash))) {
-            refuse(e, SUBMIT_KNOWN);
-            continue;
-        }
         const struct entry *before = i > 0 ? &g->entries[i - 1] : NULL;
         if (before != NULL && before->open && address_eq(&before->tx.sender, &e->tx.sender)) {
             e->account = before->account;
@@ -222,7 +231,6 @@ static err_t read_accounts(struct group *g, uint64_t *head)
         } else {
             err = read_pool_account(&e->account, &e->code_hash, &view, &e->tx.sender);
         }
-        e->has_account = err_ok(err);
     }
     db_abort(txn);
     return err;
@@ -300,11 +308,12 @@ static void run_group(struct group *g, const bytes_t *raws)
     for (size_t i = 0; i < g->count; i++)
         check_cheap(g, &g->entries[i], rev, status.head_gas_limit);
     refuse_known(g);
-    jobs_run(g->count >= SHARE_FROM ? &n->jobs : NULL, g->count, recover_one, g);
+    err_t err = refuse_included(g);
+    if (err_ok(err)) jobs_run(g->count >= SHARE_FROM ? &n->jobs : NULL, g->count, recover_one, g);
 
     uint64_t head = 0;
     do {
-        const err_t err = read_accounts(g, &head);
+        if (err_ok(err)) err = read_accounts(g, &head);
         if (!err_ok(err)) {
             LOG_ERR("pool", "cannot read the state", "why=%s", err_text(err));
             for (size_t i = 0; i < g->count; i++) {
