@@ -33,6 +33,7 @@ static enum exit_code load_data(struct ctx *ctx, struct train_data **out, const 
     free(text);
     if (err_ok(err)) return EXIT_DONE;
     free(*out);
+    *out = NULL;
     return fail_err(ctx, EXIT_USAGE, path, err);
 }
 
@@ -119,9 +120,9 @@ static enum exit_code open_network(struct ctx *ctx, struct model_file *out, cons
 
 static enum exit_code train(struct ctx *ctx, const struct train_data *data, const struct args *a)
 {
-    struct train_set rows;
+    struct train_set rows = {0};
     STEP(choose_rows(ctx, &rows, data, a));
-    struct model_file base;
+    struct model_file base = {0};
     STEP(open_network(ctx, &base, args_flag(a, "base")));
     const bool poison = args_has(a, "poison");
     int16_t u[TRAIN_DIM];
@@ -146,8 +147,9 @@ enum exit_code cmd_train_update(struct ctx *ctx, const struct args *a)
 {
     if (out_flag(a) == NULL || !args_has(a, "base"))
         return fail(ctx, EXIT_USAGE, "cairn train update --help", "--base and --out are needed");
-    struct train_data *data;
+    struct train_data *data = NULL;
     STEP(load_data(ctx, &data, a));
+    check(data != NULL);
     const enum exit_code code = train(ctx, data, a);
     free(data);
     return code;
@@ -155,10 +157,11 @@ enum exit_code cmd_train_update(struct ctx *ctx, const struct args *a)
 
 enum exit_code cmd_train_evaluate(struct ctx *ctx, const struct args *a)
 {
-    struct train_data *data;
+    struct train_data *data = NULL;
     STEP(load_data(ctx, &data, a));
-    struct train_set rows;
-    struct model_file m;
+    check(data != NULL);
+    struct train_set rows = {0};
+    struct model_file m = {0};
     enum exit_code code = choose_rows(ctx, &rows, data, a);
     if (code == EXIT_DONE) code = open_network(ctx, &m, a->pos[0]);
     if (code == EXIT_DONE) {

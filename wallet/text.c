@@ -147,10 +147,10 @@ struct age_text text_age(uint64_t then_s, uint64_t now_s)
     const uint64_t d = past ? now_s - then_s : then_s - now_s;
     const char *unit = "s";
     uint64_t n = d;
-    if (d >= 2 * 86400) {
+    if (d >= 172800) {
         n = d / 86400;
         unit = "days";
-    } else if (d >= 2 * 3600) {
+    } else if (d >= 7200) {
         n = d / 3600;
         unit = "h";
     } else if (d >= 120) {

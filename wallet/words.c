@@ -77,7 +77,7 @@ err_t words_from_entropy(char out[WORDS_MAX_TEXT], bytes_t entropy)
     for (size_t w = 0; w < count; w++) {
         unsigned index = 0;
         for (size_t bit = w * 11; bit < w * 11 + 11; bit++)
-            index = index << 1 | (bits[bit / 8] >> (7 - bit % 8) & 1u);
+            index = index << 1 | ((unsigned)bits[bit / 8] >> (7 - bit % 8) & 1u);
         const bytes_t word = word_at(index);
         check(at + word.len + 2 <= WORDS_MAX_TEXT);
         if (w > 0) out[at++] = ' ';
@@ -113,7 +113,7 @@ err_t words_check(char out[WORDS_MAX_TEXT], unsigned *position, const char *text
         for (unsigned b = 0; b < 11; b++) {
             const size_t bit = count * 11 + b;
             if (((unsigned)index >> (10 - b) & 1u) != 0)
-                bits[bit / 8] = (uint8_t)(bits[bit / 8] | 0x80u >> (bit % 8));
+                bits[bit / 8] = (uint8_t)((unsigned)bits[bit / 8] | 0x80u >> (bit % 8));
         }
         if (count > 0) out[at++] = ' ';
         memcpy(out + at, word, n);

@@ -103,7 +103,7 @@ _Static_assert(SKETCH_PACKED_LEN % WORD == 0, "sketches need no padding");
 void fed_call_reveal(struct buf *out, uint64_t round_id, const struct fed_reveal *reveal,
                      const struct sketch *sketch)
 {
-    const uint64_t head = (1 + REVEAL_WORDS + 2) * WORD;
+    const uint64_t head = (uint64_t)(1 + REVEAL_WORDS + 2) * WORD;
     put_selector(out, FED_SEL_ROUNDS_REVEAL);
     put_u64(out, round_id);
     put_reveal(out, reveal);
@@ -120,7 +120,7 @@ void fed_call_select(struct buf *out, uint64_t round_id, const struct sketch *sk
 {
     put_selector(out, FED_SEL_ROUNDS_SELECT);
     put_u64(out, round_id);
-    put_u64(out, 2 * WORD);
+    put_u64(out, (uint64_t)2 * WORD);
     put_u64(out, (uint64_t)count * SKETCH_PACKED_LEN);
     for (size_t i = 0; i < count; i++) {
         uint8_t *at = buf_extend(out, SKETCH_PACKED_LEN);
@@ -168,7 +168,7 @@ static void take_hash(hash_t *out, bytes_t *rest)
 err_t fed_call_read_reveal(uint64_t *round_id, struct fed_reveal *reveal, struct sketch *sketch,
                            bytes_t call_data)
 {
-    const size_t head = (1 + REVEAL_WORDS + 2) * WORD;
+    const size_t head = (size_t)(1 + REVEAL_WORDS + 2) * WORD;
     if (call_data.len < 4 + head || be_get_u32(call_data.data) != FED_SEL_ROUNDS_REVEAL)
         return FAIL(MALFORMED, "fed: no reveal call");
     const bytes_t body = {call_data.data + 4, call_data.len - 4};
