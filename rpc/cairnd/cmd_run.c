@@ -36,6 +36,7 @@ struct run {
     struct node *node;
     struct service *service;
     char version[96];
+    char identity[64];
 };
 
 static void run_close(struct run *r)
@@ -240,13 +241,25 @@ static int open_node(struct run *r)
     return EXIT_DONE;
 }
 
+/// --identity, else the host's name.
+static void set_identity(struct run *r)
+{
+    const char *given = config_text(&r->config, SET_identity);
+    if (given[0] != 0)
+        (void)snprintf(r->identity, sizeof r->identity, "%s", given);
+    else if (gethostname(r->identity, sizeof r->identity) != 0)
+        r->identity[0] = 0;
+    r->identity[sizeof r->identity - 1] = 0;
+}
+
 static void say_ready(const struct run *r)
 {
     struct node_status st;
     node_status(r->node, &st);
     LOG_INF("node", "started",
-            "version=%s data=%s chain=%" PRIu64 " genesis=%s head=%" PRIu64 " validator=%s%s",
-            CAIRND_VERSION, r->data_dir, r->genesis.config.chain_id,
+            "version=%s identity=%s data=%s chain=%" PRIu64 " genesis=%s head=%" PRIu64
+            " validator=%s%s",
+            CAIRND_VERSION, r->identity, r->data_dir, r->genesis.config.chain_id,
             hex_hash(node_genesis_hash(r->node)).s, st.head_number, hex_address(&st.validator).s,
             st.is_validator ? "" : " (follows only)");
     if (geteuid() == 0) LOG_WRN("node", "runs as root", "hint=%s", "use an account of its own");
@@ -304,6 +317,7 @@ int cmd_run(int argc, char **argv)
     int code = open_data(&r, argc, argv);
     if (code == EXIT_DONE) code = open_node(&r);
     if (code == EXIT_DONE) {
+        set_identity(&r);
         say_ready(&r);
         code = wait_for_end(&r, &signals);
         (void)signal(SIGTERM, leave_at_once);

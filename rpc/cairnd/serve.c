@@ -6,6 +6,7 @@
 #include "rpc/jsonrpc/dispatch.h"
 #include "rpc/ns/env.h"
 #include "rpc/ns/handlers.h"
+#include "rpc/ns/head_watch.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -351,6 +352,7 @@ const char *service_url(const struct service *s)
 void service_stop(struct service *s)
 {
     if (s == NULL) return;
+    head_watch_stop(s->env.heads);
     http_server_stop(s->server);
     rpc_dispatcher_free(s->dispatcher);
     rpc_env_close(&s->env);

@@ -15,6 +15,7 @@ struct head_watch {
     pthread_cond_t changed;
     uint64_t count;
     unsigned waiters;
+    bool stopping;
 };
 
 static void on_news(void *ctx, const struct node_news *news)
@@ -57,6 +58,15 @@ void head_watch_close(struct head_watch *w)
     free(w);
 }
 
+void head_watch_stop(struct head_watch *w)
+{
+    if (w == NULL) return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    pthread_cond_broadcast(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
 uint64_t head_watch_count(struct head_watch *w)
 {
     pthread_mutex_lock(&w->lock);
@@ -71,7 +81,9 @@ uint64_t head_watch_wait(struct head_watch *w, uint64_t seen, uint64_t until_ms)
                                    .tv_nsec = (long)(until_ms % 1000) * 1000000};
     pthread_mutex_lock(&w->lock);
     int rc = 0;
-    while (w->count <= seen && rc == 0) rc = pthread_cond_timedwait(&w->changed, &w->lock, &until);
+    while (w->count <= seen && rc == 0 && !w->stopping) {
+        rc = pthread_cond_timedwait(&w->changed, &w->lock, &until);
+    }
     const uint64_t count = w->count;
     pthread_mutex_unlock(&w->lock);
     return count;

@@ -11,6 +11,9 @@ struct head_watch;
 MUST_USE err_t head_watch_open(struct head_watch **out, struct node *node);
 void head_watch_close(struct head_watch *w); ///< NULL is allowed
 
+/// Whoever waits goes on at once, now and later: the server is stopping. NULL is allowed.
+void head_watch_stop(struct head_watch *w);
+
 /// How many blocks have come since the watch began.
 uint64_t head_watch_count(struct head_watch *w);
 
