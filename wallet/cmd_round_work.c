@@ -289,8 +289,8 @@ enum exit_code cmd_round_select(struct ctx *ctx, const struct args *a)
     STEP(round_parse(ctx, &id, a->pos[0]));
     json_t *inputs;
     STEP(known_value(ctx, &inputs, FED_ROUNDS, "selectionInputs", round_arg(id)));
-    struct round_reveal *reveals;
-    size_t count;
+    struct round_reveal *reveals = NULL;
+    size_t count = 0;
     const enum exit_code read = read_reveals(ctx, &reveals, &count, id, inputs);
     json_decref(inputs);
     STEP(read);
