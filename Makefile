@@ -31,6 +31,8 @@ WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstric
 COMMON := -std=gnu17 -I. -MMD -MP -D_GNU_SOURCE -fno-common $(WARN)
 # Labels as values, __int128, statement expressions: GNU C that both compilers have.
 COMMON += -Wno-pedantic
+# Words of the EVM are written by limbs: wider loads of them would wait (vm/vm_impl.h).
+CFLAGS_interp := -fno-tree-slp-vectorize -fno-tree-vectorize
 # A log line without fields has an empty format.
 COMMON += -Wno-format-zero-length
 

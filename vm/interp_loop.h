@@ -76,8 +76,10 @@ resume:
     if (UNLIKELY(gas < 0)) goto failed;                                                            \
     sp += out_ - in_; pc++; NEXT
 #define PUSH(N)        *++sp = push_word(pc + 1, N); pc += 1 + (N); NEXT
-#define DUP(N)         sp[1] = sp[1 - (N)]; sp++; pc++; NEXT
-#define SWAP(N)        const u256_t top = sp[0]; sp[0] = sp[-(N)]; sp[-(N)] = top; pc++; NEXT
+#define DUP(N)         word_copy(&sp[1], &sp[1 - (N)]); sp++; pc++; NEXT
+#define SWAP(N)                                                                                    \
+    u256_t top; word_copy(&top, &sp[0]); word_copy(&sp[0], &sp[-(N)]); word_copy(&sp[-(N)], &top);  \
+    pc++; NEXT
 #define CONTROL(LABEL) goto do_##LABEL
 
 #define OP(CODE, NAME, IN, OUT, GAS, SINCE, BODY)                                                  \

@@ -154,6 +154,20 @@ static inline u256_t word_of_address(const address_t *a)
     return u256_from_be32(be);
 }
 
+/// A copy by limbs: a 16-byte load of what was just stored in 8-byte limbs waits for the store
+/// to reach the cache (vm/interp.c is compiled without merging such loads).
+static inline __attribute__((always_inline)) void word_copy(u256_t *to, const u256_t *from)
+{
+    const uint64_t a = from->limb[0];
+    const uint64_t b = from->limb[1];
+    const uint64_t c = from->limb[2];
+    const uint64_t d = from->limb[3];
+    to->limb[0] = a;
+    to->limb[1] = b;
+    to->limb[2] = c;
+    to->limb[3] = d;
+}
+
 static inline uint64_t words_of(uint64_t bytes)
 {
     return (bytes + 31) / 32;

@@ -30,7 +30,8 @@ static void program_run(void *ctx, uint64_t count)
     }
 }
 
-int main(void)
+/// `evm TEXT` runs only the cases whose name contains it.
+int main(int argc, char **argv)
 {
     struct arena arena;
     struct vm *vm;
@@ -44,6 +45,7 @@ int main(void)
 
     const struct bench_subject recover = bench_recover_limit();
     for (size_t i = 0; i < count; i++) {
+        if (argc > 1 && strstr(programs[i].name, argv[1]) == NULL) continue;
         struct program_ctx c = {&programs[i], vm, world, {0}};
         char name[80];
         snprintf(name, sizeof name, "evm/%s", programs[i].name);
