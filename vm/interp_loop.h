@@ -24,8 +24,8 @@ void INTERP_NAME(struct vm *vm)
     };
 #undef OP
 
-    const void **dispatch = vm->dispatch[INTERP_SLOT];
     if (vm->dispatch_rev[INTERP_SLOT] != vm->rev) {
+        const void **dispatch = vm->dispatch[INTERP_SLOT];
         for (unsigned i = 0; i < 256; i++) {
             const bool defined = labels[i] != NULL && since[i] <= vm->rev;
             dispatch[i] = defined ? labels[i] : &&undefined;
@@ -44,7 +44,7 @@ void INTERP_NAME(struct vm *vm)
 #define NEXT                                                                                       \
     do {                                                                                           \
         INTERP_STEP;                                                                               \
-        goto *dispatch[*pc];                                                                       \
+        goto *vm->dispatch[INTERP_SLOT][*pc];                                                                       \
     } while (0)
 #define STOP_BY(STATUS)                                                                            \
     do {                                                                                           \
