@@ -87,9 +87,10 @@ static inline uint64_t div_3by2(uint64_t u2, uint64_t u1, uint64_t u0, uint64_t 
 }
 
 /// u[0..n] -= q * d[0..n-1]. @return true if it went below zero
-static inline bool sub_mul(uint64_t *u, const uint64_t *d, unsigned n, uint64_t q)
+static inline __attribute__((always_inline)) bool sub_mul(uint64_t *u, const uint64_t *d, unsigned n, uint64_t q)
 {
     uint64_t carry = 0;
+#pragma GCC unroll 4
     for (unsigned i = 0; i < n; i++) {
         const u128 p = mul64(q, d[i]) + carry;
         const uint64_t low = (uint64_t)p;
@@ -115,6 +116,28 @@ static unsigned limbs_of(const uint64_t *a, unsigned n)
 {
     while (n > 0 && a[n - 1] == 0) n--;
     return n;
+}
+
+/// Knuth's algorithm D on a normalised divisor of n >= 2 limbs; u[0..un] becomes the
+/// remainder. Inlined for each n, so that the inner loops have a fixed length.
+static inline __attribute__((always_inline)) void divide_digits(uint64_t *q, uint64_t *u,
+                                                                unsigned un, const uint64_t *d,
+                                                                unsigned n)
+{
+    const uint64_t d1 = d[n - 1];
+    const uint64_t d0 = d[n - 2];
+    const uint64_t v = reciprocal_3by2(d1, d0);
+    for (unsigned j = un - n + 1; j-- > 0;) {
+        const uint64_t u2 = u[j + n];
+        const uint64_t u1 = u[j + n - 1];
+        uint64_t digit = UINT64_MAX;
+        if (u2 != d1 || u1 != d0) digit = div_3by2(u2, u1, u[j + n - 2], d1, d0, v);
+        if (__builtin_expect(sub_mul(u + j, d, n, digit), 0)) {
+            digit--;
+            add_back(u + j, d, n);
+        }
+        if (q != NULL) q[j] = digit;
+    }
 }
 
 /// q[0..un-1] = u / d and rem = u % d, with u of un <= 8 limbs and d not zero.
@@ -158,19 +181,12 @@ static void divide(uint64_t *q, u256_t *rem, const uint64_t *u_in, unsigned un, 
         return;
     }
 
-    const uint64_t d1 = d[n - 1];
-    const uint64_t d0 = d[n - 2];
-    const uint64_t v = reciprocal_3by2(d1, d0);
-    for (unsigned j = un - n + 1; j-- > 0;) {
-        const uint64_t u2 = u[j + n];
-        const uint64_t u1 = u[j + n - 1];
-        uint64_t digit = UINT64_MAX;
-        if (u2 != d1 || u1 != d0) digit = div_3by2(u2, u1, u[j + n - 2], d1, d0, v);
-        if (__builtin_expect(sub_mul(u + j, d, n, digit), 0)) {
-            digit--;
-            add_back(u + j, d, n);
-        }
-        if (q != NULL) q[j] = digit;
+    if (n == 4) {
+        divide_digits(q, u, un, d, 4);
+    } else if (n == 3) {
+        divide_digits(q, u, un, d, 3);
+    } else {
+        divide_digits(q, u, un, d, 2);
     }
     *rem = (u256_t){{0}};
     for (unsigned i = 0; i < n; i++) {
@@ -241,8 +257,10 @@ u256_t u256_addmod(const u256_t *a, const u256_t *b, const u256_t *m)
 static void mul_wide(uint64_t out[8], const u256_t *a, const u256_t *b)
 {
     memset(out, 0, 8 * sizeof out[0]);
+#pragma GCC unroll 4
     for (unsigned i = 0; i < 4; i++) {
         uint64_t carry = 0;
+#pragma GCC unroll 4
         for (unsigned j = 0; j < 4; j++) {
             const u128 t = mul64(a->limb[i], b->limb[j]) + out[i + j] + carry;
             out[i + j] = (uint64_t)t;
