@@ -168,3 +168,18 @@ struct pending_vote {
 };
 MUST_USE err_t node_pending_votes(struct node *n, const struct pending_vote **out, size_t *count,
                                   struct arena *arena);
+
+/// --- without a node: is a stored chain sealed as it should be? (`cairnd verify`) ---
+
+/// A walk over headers from the genesis on (consensus/qbft/header_chain.h): every header rule
+/// after its parent, and a quorum of seals of the validators that the votes before it have made.
+struct node_header_walk;
+
+/// @param genesis  sealed (genesis_seal); borrowed
+/// @return ERR_UNSUPPORTED with a validator contract (its set is known by execution alone)
+MUST_USE err_t node_header_walk_new(struct node_header_walk **out, const struct genesis *genesis);
+void node_header_walk_free(struct node_header_walk *w); ///< NULL is allowed
+
+/// The header that follows. @return ERR_INVALID with the rule that is broken; ERR_UNSUPPORTED
+///         from the block on whose validators a contract names
+MUST_USE err_t node_header_walk_next(struct node_header_walk *w, const struct header *h);

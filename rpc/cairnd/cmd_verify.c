@@ -11,7 +11,7 @@
 #include "chain/store/blocks.h"
 #include "chain/store/schema.h"
 #include "chain/types/extra_data.h"
-#include "consensus/qbft/header_chain.h"
+#include "consensus/node/node.h"
 #include "rpc/cairnd/command.h"
 #include "vm/block_exec.h"
 
@@ -39,8 +39,7 @@ struct verify {
     struct arena arena; ///< of one block
     hash_t parent_hash;
     uint64_t txs;
-    bool walks; ///< `chain` follows the headers
-    struct header_chain chain;
+    struct node_header_walk *walk; ///< NULL where a contract names the validators
 
     char *scratch_dir;
     struct db *scratch;
@@ -81,19 +80,16 @@ static bool stopped(struct verify *v, const char *what, err_t err)
 /// votes before it have made.
 static bool check_header(struct verify *v, const struct header *h)
 {
+    err_t err = OK;
     if (v->genesis.config.engine != ENGINE_QBFT) return true;
-    err_t err;
-    if (h->number == 0) {
-        // With a validator contract the list is not in the header.
-        v->walks = !chain_qbft_at(&v->genesis.config, 0).has_validator_contract;
-        if (!v->walks) return true;
-        err = header_chain_init(&v->chain, &v->genesis.config, h);
-    } else {
-        if (!v->walks || chain_qbft_at(&v->genesis.config, h->number).has_validator_contract) {
-            v->walks = false;
-            return true;
-        }
-        err = header_chain_next(&v->chain, h);
+    if (h->number == 0)
+        err = node_header_walk_new(&v->walk, &v->genesis);
+    else if (v->walk != NULL)
+        err = node_header_walk_next(v->walk, h);
+    if (err.kind == ERR_UNSUPPORTED) { // a contract names the validators from here on
+        node_header_walk_free(v->walk);
+        v->walk = NULL;
+        return true;
     }
     return err_ok(err) ? true : damaged(v, h->number, "%s", err_text(err));
 }
@@ -341,7 +337,7 @@ int cmd_verify(int argc, char **argv)
     free(v.scratch_dir);
     db_abort(v.txn);
     if (v.db != NULL) db_close(v.db);
-    header_chain_deinit(&v.chain);
+    node_header_walk_free(v.walk);
     arena_deinit(&v.arena);
     arena_deinit(&v.genesis_arena);
     buf_deinit(&v.genesis_text);
