@@ -205,6 +205,7 @@ err_t read_pool_account(struct pool_account *out, hash_t *code_hash, const struc
     struct account a;
     bool exists;
     const err_t err = view->account(view->ctx, &a, &exists, who);
+    // cppcheck-suppress returnDanglingLifetime ; an err_t points to a literal, never to `a`
     if (!err_ok(err)) return err;
     *out = (struct pool_account){a.nonce, a.balance_wei};
     *code_hash = a.code_hash;
