@@ -87,7 +87,8 @@ static inline uint64_t div_3by2(uint64_t u2, uint64_t u1, uint64_t u0, uint64_t 
 }
 
 /// u[0..n] -= q * d[0..n-1]. @return true if it went below zero
-static inline __attribute__((always_inline)) bool sub_mul(uint64_t *u, const uint64_t *d, unsigned n, uint64_t q)
+static inline __attribute__((always_inline)) bool sub_mul(uint64_t *u, const uint64_t *d,
+                                                          unsigned n, uint64_t q)
 {
     uint64_t carry = 0;
 #pragma GCC unroll 4
@@ -120,9 +121,8 @@ static unsigned limbs_of(const uint64_t *a, unsigned n)
 
 /// Knuth's algorithm D on a normalised divisor of n >= 2 limbs; u[0..un] becomes the
 /// remainder. Inlined for each n, so that the inner loops have a fixed length.
-static inline __attribute__((always_inline)) void divide_digits(uint64_t *q, uint64_t *u,
-                                                                unsigned un, const uint64_t *d,
-                                                                unsigned n)
+static inline __attribute__((always_inline)) void
+divide_digits(uint64_t *q, uint64_t *u, unsigned un, const uint64_t *d, unsigned n)
 {
     const uint64_t d1 = d[n - 1];
     const uint64_t d0 = d[n - 2];
@@ -154,7 +154,7 @@ static void divide(uint64_t *q, u256_t *rem, const uint64_t *u_in, unsigned un, 
 
     // Normalise: shift so that the divisor's top bit is set.
     const unsigned shift = (unsigned)__builtin_clzll(d_in->limb[n - 1]);
-    uint64_t d[4];
+    uint64_t d[4] = {0}; // all of it, for compilers that cannot see that n limbs are set
     uint64_t u[9];
     if (shift == 0) {
         for (unsigned i = 0; i < n; i++) d[i] = d_in->limb[i];
