@@ -107,7 +107,13 @@ $(foreach L,$(LAYERS),$(eval OBJ_$(L) := $(SRC_$(L):%.c=$(OUT)/obj/%.o)))
 SRC_support := $(call src_of,test/support)
 OBJ_support := $(SRC_support:%.c=$(OUT)/obj/%.o)
 
-$(OUT)/obj/%.o: %.c
+# Objects are made again when the flags change.
+FLAGS_NOW := $(CC) $(COMMON) $(CFLAGS) $(PROFILE_CFLAGS)
+.PHONY: FORCE
+$(OUT)/flags: FORCE
+	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' >$@
+
+$(OUT)/obj/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(COMMON) $(CFLAGS) $(PROFILE_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -c -o $@ $<
 
