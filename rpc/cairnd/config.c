@@ -196,7 +196,7 @@ static err_t read_environment(struct config *c)
         char name[64] = "CAIRND_";
         size_t n = strlen(name);
         for (const char *p = SETTINGS[i].flag; *p != 0 && n + 1 < sizeof name; p++) {
-            name[n++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+            name[n++] = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
         }
         name[n] = 0;
         const char *value = getenv(name);

@@ -30,6 +30,8 @@ bool param_given(const struct rpc_call *call, size_t index)
     return param_at(call, index) != NULL;
 }
 
+// TYPE is a type: parentheses would not compile.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define PARAM_BY_VALUE(KIND, TYPE)                                                                 \
     bool param_##KIND(struct rpc_call *call, size_t index, TYPE *out)                              \
     {                                                                                              \
@@ -37,6 +39,7 @@ bool param_given(const struct rpc_call *call, size_t index)
         name_of(name, sizeof name, call, index);                                                   \
         return value_##KIND(call, param_at(call, index), name, out);                               \
     }
+// NOLINTEND(bugprone-macro-parentheses)
 PARAM_BY_VALUE(address, address_t)
 PARAM_BY_VALUE(hash, hash_t)
 PARAM_BY_VALUE(u64, uint64_t)
@@ -146,7 +149,7 @@ bool value_u256(struct rpc_call *call, const json_t *v, const char *name, u256_t
 
 bool value_u64(struct rpc_call *call, const json_t *v, const char *name, uint64_t *out)
 {
-    u256_t wide;
+    u256_t wide = {{0}};
     if (!value_u256(call, v, name, &wide)) return false;
     if (!u256_fits_u64(&wide)) {
         return rpc_fail_param(call, name, "a quantity of at most 64 bits", v);

@@ -287,7 +287,7 @@ static bool read_message(struct rpc_call *call, struct tx *out, bool *has_gas)
 
 bool eth_call(struct rpc_call *call)
 {
-    struct tx message;
+    struct tx message = {.type = TX_LEGACY};
     bool has_gas = false;
     struct call_site site;
     struct call_slot slot;
@@ -332,11 +332,11 @@ static bool affordable_gas(struct rpc_call *call, uint64_t *most, const struct c
     bool exists = false;
     const err_t err = site->view.account(site->view.ctx, &a, &exists, &message->sender);
     if (!err_ok(err)) return rpc_fail_err(call, err);
-    u256_t left;
+    u256_t left = {{0}};
     if (!u256_sub_checked(&left, &a.balance_wei, &message->value_wei)) {
         return rpc_fail(call, RPC_SERVER, "insufficient funds for gas * price + value");
     }
-    u256_t gas;
+    u256_t gas = {{0}};
     u256_divmod(&gas, NULL, &left, &message->max_fee_per_gas);
     if (u256_fits_u64(&gas) && gas.limb[0] < *most) *most = gas.limb[0];
     return true;
@@ -384,7 +384,7 @@ static bool estimate(struct rpc_call *call, uint64_t *out, const struct call_slo
 
 bool eth_estimate_gas(struct rpc_call *call)
 {
-    struct tx message;
+    struct tx message = {.type = TX_LEGACY};
     bool has_gas = false;
     struct call_site site;
     struct call_slot slot;

@@ -70,7 +70,7 @@ static bool param_text(struct rpc_call *call, size_t index, const char *name, by
 static bool find_by_channel(struct rpc_call *call, struct fed_site *f, bytes_t text, size_t at,
                             struct view_version *out, bool *found)
 {
-    struct view_family family;
+    struct view_family family = {.f = 0};
     if (!find_family(call, f, bytes_make(text.data, at), &family, found) || !*found) {
         return call->error.code == 0;
     }
@@ -98,10 +98,10 @@ static bool fail_ambiguous(struct rpc_call *call)
 static bool find_version(struct rpc_call *call, struct fed_site *f, size_t index,
                          struct view_version *out, bool *found)
 {
-    bytes_t text;
+    bytes_t text = BYTES_NONE;
     *found = false;
     if (!param_text(call, index, "version", &text)) return false;
-    const uint8_t *at = memchr(text.data, '@', text.len);
+    const uint8_t *at = text.len == 0 ? NULL : memchr(text.data, '@', text.len);
     if (at != NULL) return find_by_channel(call, f, text, (size_t)(at - text.data), out, found);
 
     bytes_t digits = text;
@@ -231,10 +231,10 @@ bool model_list_families(struct rpc_call *call)
 
 bool model_get_family(struct rpc_call *call)
 {
-    bytes_t text;
+    bytes_t text = BYTES_NONE;
     struct fed_site f;
     if (!param_text(call, 0, "family", &text) || !fed_open(call, &f)) return false;
-    struct view_family v;
+    struct view_family v = {.f = 0};
     bool found = false;
     bool ok = find_family(call, &f, text, &v, &found);
     if (ok && found)
@@ -334,7 +334,7 @@ static bool put_version(struct rpc_call *call, struct fed_site *f, const struct 
 bool model_get_version(struct rpc_call *call)
 {
     struct fed_site f;
-    struct view_version v;
+    struct view_version v = {.number = 0};
     bool found = false;
     if (!fed_open(call, &f)) return false;
     bool ok = find_version(call, &f, 0, &v, &found);
@@ -348,7 +348,7 @@ bool model_get_version(struct rpc_call *call)
 
 bool model_list_versions(struct rpc_call *call)
 {
-    bytes_t text;
+    bytes_t text = BYTES_NONE;
     struct views_page page;
     struct fed_site f;
     if (!param_text(call, 0, "family", &text) || !fed_page(call, 1, &page) || !fed_open(call, &f)) {
@@ -356,7 +356,7 @@ bool model_list_versions(struct rpc_call *call)
     }
     const char *status = json_string_value(fed_member(call, 1, "status"));
     const char *kind = json_string_value(fed_member(call, 1, "kind"));
-    struct view_family family;
+    struct view_family family = {.f = 0};
     bool found = false;
     bool ok = find_family(call, &f, text, &family, &found);
     struct view_version *all = NULL;
@@ -400,7 +400,7 @@ bool model_get_lineage(struct rpc_call *call)
                               fed_member(call, 1, "direction"));
     }
     struct fed_site f;
-    struct view_version v;
+    struct view_version v = {.number = 0};
     bool found = false;
     if (!fed_open(call, &f)) return false;
     bool ok = find_version(call, &f, 0, &v, &found);
@@ -499,7 +499,7 @@ bool model_get_contributors(struct rpc_call *call)
     enum { CAP = 4096 };
     struct contributor *all = ARENA_ARRAY(call->arena, struct contributor, CAP);
     struct fed_site f;
-    struct view_version v;
+    struct view_version v = {.number = 0};
     bool found = false;
     if (all == NULL) return rpc_fail_limit(call, "request memory", call->arena->cap, CAP);
     if (!fed_open(call, &f)) return false;
@@ -560,7 +560,7 @@ bool model_verify_file(struct rpc_call *call)
 bool model_get_timeline(struct rpc_call *call)
 {
     struct fed_site f;
-    struct view_version v;
+    struct view_version v = {.number = 0};
     bool found = false;
     if (!fed_open(call, &f)) return false;
     bool ok = find_version(call, &f, 0, &v, &found);
