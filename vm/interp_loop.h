@@ -11,6 +11,7 @@
 // vm/opcodes.def becomes: label, stack check, base gas, body, next. Undefined opcodes of a
 // revision lead to one label, so the revision costs nothing per instruction.
 
+/// Runs the top frame and what it calls until the outermost frame has ended.
 void INTERP_NAME(struct vm *vm)
 {
 #define OP(CODE, NAME, IN, OUT, GAS, SINCE, BODY) [CODE] = &&op_##NAME,
@@ -44,7 +45,7 @@ void INTERP_NAME(struct vm *vm)
 #define NEXT                                                                                       \
     do {                                                                                           \
         INTERP_STEP;                                                                               \
-        goto *vm->dispatch[INTERP_SLOT][*pc];                                                                       \
+        goto * vm->dispatch[INTERP_SLOT][*pc];                                                     \
     } while (0)
 #define STOP_BY(STATUS)                                                                            \
     do {                                                                                           \

@@ -159,6 +159,7 @@ struct acct *overlay_find(struct overlay *o, const address_t *a);
 
 /// The slot, loaded if it was not. NULL: see o->err.
 struct slot *overlay_slot(struct overlay *o, struct acct *a, const u256_t *key);
+/// The slot if it is here already; NULL otherwise.
 struct slot *overlay_find_slot(struct overlay *o, struct acct *a, const u256_t *key);
 
 /// The code of an account, loaded if it was not. @return false: see o->err
@@ -185,20 +186,28 @@ static inline bool acct_is_empty(const struct acct *a)
 bool acct_collides(const struct acct *a);
 
 // Journalled changes. They return false only if memory is full (o->err).
+/// The account is warm from now on (EIP-2929).
 MUST_USE bool overlay_warm(struct overlay *o, struct acct *a);
+/// The slot is warm from now on (EIP-2929).
 MUST_USE bool overlay_warm_slot(struct overlay *o, struct slot *s);
 /// EIP-161's touch, or, before it, the creation of an account that does not exist.
 MUST_USE bool overlay_touch(struct overlay *o, struct acct *a, bool creates);
+/// The slot has this value from now on.
 MUST_USE bool overlay_write_slot(struct overlay *o, struct slot *s, const u256_t *value);
+/// Sets the balance; the account exists from now on.
 MUST_USE bool overlay_write_balance(struct overlay *o, struct acct *a, const u256_t *wei);
+/// Sets the nonce; the account exists from now on.
 MUST_USE bool overlay_write_nonce(struct overlay *o, struct acct *a, uint64_t nonce);
 /// `code` must stay valid as long as the overlay; its hash is computed here.
 MUST_USE bool overlay_write_code(struct overlay *o, struct acct *a, bytes_t code);
 /// Marks the account as made by this transaction (it exists from now on).
 MUST_USE bool overlay_write_created(struct overlay *o, struct acct *a);
+/// The account goes when the transaction ends.
 MUST_USE bool overlay_write_destructed(struct overlay *o, struct acct *a);
+/// The transient slot has this value until the transaction ends (EIP-1153).
 MUST_USE bool overlay_write_transient(struct overlay *o, struct acct *a, const u256_t *key,
                                       const u256_t *value);
+/// What overlay_write_transient wrote in this transaction; else zero.
 u256_t overlay_read_transient(struct overlay *o, struct acct *a, const u256_t *key);
 
 /// Appends a log; its data is copied.

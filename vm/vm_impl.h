@@ -259,12 +259,15 @@ struct creation {
 
 /// Runs an outermost call or creation to its end.
 void vm_call(struct vm *vm, struct outcome *out, const struct message *m);
+/// The same for a creation.
 void vm_create(struct vm *vm, struct outcome *out, const struct creation *c);
 
 /// Opcodes that may push a frame. The top frame's registers are saved; afterwards the top
 /// frame (old or new) goes on. Anything but EVM_RUNNING halts the frame.
 enum evm_status op_call(struct vm *vm, enum trace_kind kind);
+/// CREATE and CREATE2.
 enum evm_status op_create(struct vm *vm, enum trace_kind kind);
+/// SELFDESTRUCT (EIP-6780); ends the frame.
 enum evm_status op_selfdestruct(struct vm *vm);
 
 /// Ends the top frame. Its registers are saved. @return false if it was the outermost.
@@ -284,20 +287,30 @@ int64_t account_access(struct vm *vm, struct acct **out, const address_t *a, uin
 /// Warm already, without asking anybody (precompiles are).
 bool account_is_warm(struct vm *vm, const address_t *a);
 
+/// SLOAD (EIP-2929).
 int64_t op_sload(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
+/// SSTORE (EIP-1283, 2200, 2929, 3529).
 int64_t op_sstore(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
+/// TLOAD (EIP-1153).
 int64_t op_tload(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
+/// TSTORE (EIP-1153).
 int64_t op_tstore(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
+/// BALANCE.
 int64_t op_balance(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
+/// EXTCODESIZE.
 int64_t op_extcodesize(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
+/// EXTCODECOPY.
 int64_t op_extcodecopy(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
+/// EXTCODEHASH (EIP-1052).
 int64_t op_extcodehash(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
+/// BLOCKHASH, of the last 256.
 int64_t op_blockhash(struct vm *vm, struct frame *f, u256_t *sp, int64_t gas);
 
 // ---- the loop (vm/interp.c, vm/interp_traced.c) ------------------------------------------------
 
 /// Runs the top frame and what it calls until the outermost frame has ended.
 void interp_fast(struct vm *vm);
+/// The same with the hooks of vm->trace.
 void interp_traced(struct vm *vm);
 
 /// The view failed, or memory is full: EVM_INTERNAL, with the reason kept.
