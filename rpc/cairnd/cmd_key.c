@@ -126,8 +126,8 @@ int cmd_init(int argc, char **argv)
     }
     struct arena arena = {0};
     struct buf text;
-    struct genesis g;
-    hash_t hash;
+    struct genesis g = {.alloc_count = 0};
+    hash_t hash = {{0}};
     buf_init(&text, (size_t)256 << 20);
     int code = EXIT_DONE;
     char *dir = config_path(&c, "");
@@ -166,8 +166,8 @@ int cmd_genesis(int argc, char **argv)
     }
     struct arena arena = {0};
     struct buf text;
-    struct genesis g;
-    hash_t hash;
+    struct genesis g = {.alloc_count = 0};
+    hash_t hash = {{0}};
     int code = EXIT_DONE;
     buf_init(&text, (size_t)256 << 20);
     err_t err = arena_init(&arena, (size_t)1 << 30);

@@ -67,7 +67,7 @@ struct player {
     struct system_detail *detail;
     const json_t *plan;
     const json_t *given; ///< parameters of the network, may be NULL
-    const char *where;   ///< what is being read, for the sentence
+    char where[96];      ///< what is being read, for the sentence
 };
 
 __attribute__((format(printf, 2, 3))) static err_t refuse(const struct player *p, const char *fmt,
@@ -201,9 +201,7 @@ static err_t append_args(struct player *p, struct buf *code, const json_t *step,
     for (size_t i = 0; i < count; i++) {
         const json_t *arg = json_array_get(args, i);
         const char *param = json_string_value(json_object_get(arg, "param"));
-        char where[96];
-        (void)snprintf(where, sizeof where, "%s", param != NULL ? param : name);
-        p->where = where;
+        (void)snprintf(p->where, sizeof p->where, "%s", param != NULL ? param : name);
         const json_t *v = param != NULL ? param_value(p, param) : json_object_get(arg, "value");
         TRY(read_value(p, &values[i], &sig.inputs.fields[i], v));
     }
@@ -306,7 +304,7 @@ static err_t play_create(struct player *p, struct machine *m, const json_t *step
     json_t *artifact = NULL;
     TRY(load_artifact(&artifact, name));
     bytes_t bytecode = BYTES_NONE;
-    p->where = name;
+    (void)snprintf(p->where, sizeof p->where, "%s", name);
     struct buf code;
     buf_init(&code, (size_t)1 << 20);
     err_t err = read_bytes(p, &bytecode, json_object_get(artifact, "bytecode"));
