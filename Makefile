@@ -185,9 +185,9 @@ unit: $(UNITS)
 # ---- official vectors: one program per file, linked with what it needs ----------------------
 
 CONFORMANCE := $(patsubst test/conformance/%.c,$(OUT)/test/conformance_%,$(wildcard test/conformance/*.c))
-$(OUT)/test/conformance_%: $(OUT)/obj/test/conformance/%.o $(OUT)/libsupport.a $(call libs_of,consensus)
+$(OUT)/test/conformance_%: $(OUT)/obj/test/conformance/%.o $(OUT)/libsupport.a $(call libs_of,rpc)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(link_quick) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
+	$(call say,LINK,$@)$(link_quick) $^ $(OUT)/libsupport.a $(call libs_of,rpc) $(call extra_of,rpc)
 
 .PHONY: vectors
 vectors: ## unpack the official vectors

@@ -182,36 +182,47 @@ static void hash_request(struct sha256_stream *all, uint8_t type, bytes_t reques
     sha256_update(all, BYTES_OF(digest));
 }
 
-static err_t requests_hash(hash_t *out, struct block_exec *x)
+static err_t collect_requests(struct block_requests *out, struct block_exec *x)
 {
-    bytes_t deposits;
-    TRY(collect_deposits(&deposits, x));
-    struct sha256_stream *all = sha256_new();
-    hash_request(all, REQUEST_DEPOSIT, deposits);
-    bytes_t request;
-    err_t err = system_call(x->vm, x->world, &x->ctx, &WITHDRAWAL_REQUESTS, BYTES_NONE, &request);
-    if (err_ok(err)) {
-        hash_request(all, REQUEST_WITHDRAWAL, request);
-        err = system_call(x->vm, x->world, &x->ctx, &CONSOLIDATION_REQUESTS, BYTES_NONE, &request);
+    static const address_t *const contracts[] = {
+        [REQUEST_WITHDRAWAL] = &WITHDRAWAL_REQUESTS,
+        [REQUEST_CONSOLIDATION] = &CONSOLIDATION_REQUESTS,
+    };
+    TRY(collect_deposits(&out->of_type[REQUEST_DEPOSIT], x));
+    for (unsigned type = REQUEST_WITHDRAWAL; type <= REQUEST_CONSOLIDATION; type++) {
+        bytes_t request;
+        bool full = false;
+        TRY(system_call(x->vm, x->world, &x->ctx, contracts[type], BYTES_NONE, &request));
+        out->of_type[type] = arena_copy(x->arena, request, &full);
+        if (full) return FAIL(FULL, "block: no room for requests");
     }
-    if (err_ok(err)) hash_request(all, REQUEST_CONSOLIDATION, request);
-    *out = sha256_final_free(all);
-    return err;
+    struct sha256_stream *all = sha256_new();
+    for (uint8_t type = 0; type < ARRAY_LEN(out->of_type); type++) {
+        hash_request(all, type, out->of_type[type]);
+    }
+    out->hash = sha256_final_free(all);
+    return OK;
+}
+
+err_t block_exec_finish(struct block_requests *out, struct block_exec *x, const struct block *block)
+{
+    TRY(withdraw(x, block));
+    return x->ctx.rev < REV_PRAGUE ? OK : collect_requests(out, x);
 }
 
 err_t block_exec_end(struct block_exec *x, const struct block *block)
 {
-    TRY(withdraw(x, block));
     switch (x->config->engine) {
     case ENGINE_QBFT:
+        TRY(withdraw(x, block));
         return reward(x);
     case ENGINE_MAINNET:
         break;
     }
+    struct block_requests requests;
+    TRY(block_exec_finish(&requests, x, block));
     if (x->ctx.rev < REV_PRAGUE) return OK;
-    hash_t hash;
-    TRY(requests_hash(&hash, x));
-    if (!hash_eq(&hash, &block->header.requests_hash)) {
+    if (!hash_eq(&requests.hash, &block->header.requests_hash)) {
         return FAIL(INVALID, "block: requestsHash is not the hash of its requests");
     }
     return OK;

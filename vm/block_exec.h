@@ -37,6 +37,17 @@ MUST_USE err_t block_exec_tx(struct block_exec *x, struct tx_result *result, con
 /// miningbeneficiary or coinbase; zero touches nobody), requests.
 MUST_USE err_t block_exec_end(struct block_exec *x, const struct block *block);
 
+/// What a block asks of the consensus layer (EIP-7685), from Prague on.
+struct block_requests {
+    bytes_t of_type[3]; ///< deposits, withdrawals, consolidations; empty ones do not count
+    hash_t hash;        ///< requestsHash
+};
+
+/// block_exec_end under mainnet's rules for whoever makes the block instead of checking it:
+/// withdrawals, then the requests, in the arena. Before Prague `*out` is untouched.
+MUST_USE err_t block_exec_finish(struct block_requests *out, struct block_exec *x,
+                                 const struct block *block);
+
 /// Receipts root of what was executed.
 MUST_USE err_t block_exec_receipts_root(hash_t *out, const struct block_exec *x,
                                         struct arena *scratch);

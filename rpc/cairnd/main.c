@@ -21,6 +21,8 @@ static const struct command commands[] = {
     {"key", cmd_key, "key new | show | address: the node key"},
     {"genesis", cmd_genesis, "genesis hash | check FILE"},
     {"verify", cmd_verify, "check hashes, roots and links; --deep executes all blocks again"},
+    {"statetest", cmd_statetest, "run official Ethereum state tests; --trace for each step"},
+    {"t8n", cmd_t8n, "the transition tool: alloc, env and transactions to a new state"},
 };
 
 static int help(void)
@@ -70,7 +72,8 @@ int main(int argc, char **argv)
         return version(argc - 1, argv + 1);
     }
     if (argc < 2 || argv[1][0] == '-') return cmd_run(argc, argv);
-    for (int i = 2; i < argc; i++) {
+    const bool has_own_help = strcmp(argv[1], "statetest") == 0 || strcmp(argv[1], "t8n") == 0;
+    for (int i = 2; i < argc && !has_own_help; i++) {
         if (strcmp(argv[i], "--help") == 0) return help();
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {

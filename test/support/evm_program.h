@@ -4,7 +4,7 @@
 /// The programs of $CAIRN_VECTORS/evm-bench: contracts with calls whose gas, output and logs
 /// two unrelated interpreters agree on. Shared by the conformance runner and the benchmark.
 
-#include "test/support/mem_state.h"
+#include "chain/state/mem_state.h"
 #include "vm/tx_exec.h"
 
 struct evm_program {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "chain/base/hex.h"
+#include "rpc/cairnd/fixture_json.h"
 
 static void die(const char *what, const char *which)
 {
@@ -123,38 +124,34 @@ const json_t *fixture_member(const json_t *object, const char *name)
     return member;
 }
 
-static const char *text_of(const json_t *text)
+// The tools' readers, with the end of the program for what they refuse.
+static void must(err_t err, const struct fixture_detail *detail)
 {
-    const char *s = json_string_value(text);
-    if (s == NULL) die("not a string", "?");
-    return s;
+    if (!err_ok(err)) die(err_text(err), detail->text);
 }
 
 bytes_t fixture_bytes(const json_t *text, struct arena *arena)
 {
-    const char *s = text_of(text);
-    const size_t cap = strlen(s) / 2;
-    uint8_t *out = arena_alloc(arena, cap + 1);
-    size_t len = 0;
-    if (out == NULL) die("too large", "bytes");
-    if (!err_ok(hex_decode(out, cap, &len, bytes_of_str(s)))) die("not hexadecimal", s);
-    return bytes_make(out, len);
+    struct fixture_detail detail = {""};
+    bytes_t out = BYTES_NONE;
+    must(fixture_read_bytes(&out, arena, text, "bytes", &detail), &detail);
+    return out;
 }
 
 u256_t fixture_u256(const json_t *text)
 {
-    const char *s = text_of(text);
-    if (strcmp(s, "0x") == 0) return u256_from_u64(0);
-    u256_t value;
-    if (!err_ok(u256_parse(&value, bytes_of_str(s)))) die("not a number", s);
-    return value;
+    struct fixture_detail detail = {""};
+    u256_t out = u256_from_u64(0);
+    must(fixture_read_u256(&out, text, "number", &detail), &detail);
+    return out;
 }
 
 uint64_t fixture_u64(const json_t *text)
 {
-    const u256_t value = fixture_u256(text);
-    if (!u256_fits_u64(&value)) die("more than 64 bits", text_of(text));
-    return value.limb[0];
+    struct fixture_detail detail = {""};
+    uint64_t out = 0;
+    must(fixture_read_u64(&out, text, "number", &detail), &detail);
+    return out;
 }
 
 hash_t fixture_hash(const json_t *text)
@@ -166,40 +163,17 @@ hash_t fixture_hash(const json_t *text)
 address_t fixture_address(const json_t *text)
 {
     address_t a;
-    const char *s = text_of(text);
-    if (!err_ok(hex_decode_fixed(a.b, sizeof a.b, bytes_of_str(s)))) die("not an address", s);
+    const char *s = json_string_value(text);
+    if (s == NULL || !err_ok(hex_decode_fixed(a.b, sizeof a.b, bytes_of_str(s)))) {
+        die("not an address", s != NULL ? s : "?");
+    }
     return a;
-}
-
-static hash_t slot_of(const char *text)
-{
-    u256_t value;
-    if (!err_ok(u256_parse(&value, bytes_of_str(text)))) die("not a slot", text);
-    return u256_to_hash(&value);
 }
 
 void fixture_state(struct mem_state *m, const json_t *accounts, struct arena *arena)
 {
-    const char *name;
-    json_t *entry;
-    json_object_foreach((json_t *)(uintptr_t)accounts, name, entry)
-    {
-        address_t a;
-        if (!err_ok(hex_decode_fixed(a.b, sizeof a.b, bytes_of_str(name)))) {
-            die("not an address", name);
-        }
-        const u256_t balance = fixture_u256(fixture_member(entry, "balance"));
-        mem_state_put(m, &a, fixture_u64(fixture_member(entry, "nonce")), &balance,
-                      fixture_bytes(fixture_member(entry, "code"), arena));
-        const char *slot;
-        json_t *word;
-        json_object_foreach(json_object_get(entry, "storage"), slot, word)
-        {
-            const hash_t key = slot_of(slot);
-            const u256_t value = fixture_u256(word);
-            mem_state_put_slot(m, &a, &key, &value);
-        }
-    }
+    struct fixture_detail detail = {""};
+    must(fixture_read_accounts(m, accounts, arena, &detail), &detail);
 }
 
 // ---- processes --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "chain/base/arena.h"
-#include "test/support/mem_state.h"
+#include "chain/state/mem_state.h"
 
 /// Unpacks $CAIRN_VECTORS/ethereum/`archive` into build/vectors/`into` unless that was done.
 void fixture_unpack(const char *archive, const char *into);

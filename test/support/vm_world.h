@@ -4,7 +4,7 @@
 /// A small world to execute in: a sender with ether, a contract, a block. What tests of the
 /// VM begin with.
 
-#include "test/support/mem_state.h"
+#include "chain/state/mem_state.h"
 #include "vm/overlay.h"
 #include "vm/tx_exec.h"
 

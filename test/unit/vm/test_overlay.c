@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "chain/crypto/keccak.h"
-#include "test/support/mem_state.h"
+#include "chain/state/mem_state.h"
 #include "vm/overlay_impl.h"
 
 #define BYTES ((size_t)1 << 26)

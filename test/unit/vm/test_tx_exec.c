@@ -196,7 +196,9 @@ Test(tx_exec, fees)
     typed(&w);
     w.tx.value_wei = gwei(7);
     w.tx.to = WORLD_OTHER;
-    const u256_t before = mem_state_account(&w.state, &WORLD_SENDER)->balance_wei;
+    struct account sender;
+    cr_assert(mem_state_account(&w.state, &sender, &WORLD_SENDER));
+    const u256_t before = sender.balance_wei;
     const struct tx_result r = vm_world_run(&w);
     cr_expect_eq(r.gas_used, 21000u);
     cr_expect(r.effective_gas_price.limb[0] == gwei(2).limb[0]);

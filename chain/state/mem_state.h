@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// A world in memory: what tests put under an overlay instead of a store. Its root is
-/// computed anew from everything each time.
+/// A world in memory: what tools and tests put under an overlay instead of a store. Its root
+/// is computed anew from everything each time. Memory that is not there ends the program: who
+/// reads a world from outside bounds the text first. Owner: one thread.
 
 #include "chain/base/arena.h"
 #include "chain/base/map.h"
@@ -17,6 +18,7 @@ struct mem_state {
     void *block_hash_ctx;
 };
 
+/// Empty. Afterwards mem_state_deinit.
 void mem_state_init(struct mem_state *m);
 void mem_state_deinit(struct mem_state *m);
 void mem_state_clear(struct mem_state *m);
@@ -28,10 +30,19 @@ void mem_state_put(struct mem_state *m, const address_t *a, uint64_t nonce, cons
 void mem_state_put_slot(struct mem_state *m, const address_t *a, const hash_t *key,
                         const u256_t *value);
 
-/// NULL if there is none. `storage_root` only tells whether there is storage.
-const struct account *mem_state_account(const struct mem_state *m, const address_t *a);
+/// False (and *out = account_none()) if there is none. `storage_root` only tells whether
+/// there is storage.
+bool mem_state_account(const struct mem_state *m, struct account *out, const address_t *a);
+/// Zero, and no bytes, if there is none.
 u256_t mem_state_slot(const struct mem_state *m, const address_t *a, const hash_t *key);
 bytes_t mem_state_code(const struct mem_state *m, const address_t *a);
+
+/// All addresses, and all slots of an account, ascending; in `arena`.
+/// @return NULL if it is full
+const address_t *mem_state_addresses(const struct mem_state *m, struct arena *arena, size_t *count);
+/// See mem_state_addresses.
+const struct slot_change *mem_state_slots(const struct mem_state *m, struct arena *arena,
+                                          const address_t *a, size_t *count);
 
 /// The view over it; `m` must outlive it.
 struct state_view mem_state_view(struct mem_state *m);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "test/support/mem_state.h"
+#include "chain/state/mem_state.h"
 
 #include "chain/codec/rlp.h"
 #include "chain/crypto/keccak.h"
 #include "chain/trie/trie.h"
 
-enum { MEM_MAX_ACCOUNTS = 1 << 22, MEM_MAX_SLOTS = 1 << 22 };
+#include <stdlib.h>
+
+enum { MEM_MAX_ACCOUNTS = 1 << 22, MEM_MAX_SLOTS = 1 << 24 };
 #define MEM_CODE_BYTES ((size_t)1 << 30)
 
 struct mem_account {
@@ -107,11 +109,12 @@ void mem_state_put_slot(struct mem_state *m, const address_t *a, const hash_t *k
     save(m, a, &account);
 }
 
-const struct account *mem_state_account(const struct mem_state *m, const address_t *a)
+bool mem_state_account(const struct mem_state *m, struct account *out, const address_t *a)
 {
-    // The account is the first member; the map's bytes may be unaligned, so it is copied.
-    static _Thread_local struct mem_account last;
-    return load(m, a, &last) ? &last.a : NULL;
+    struct mem_account account;
+    const bool found = load(m, a, &account);
+    *out = found ? account.a : account_none();
+    return found;
 }
 
 u256_t mem_state_slot(const struct mem_state *m, const address_t *a, const hash_t *key)
@@ -130,13 +133,57 @@ bytes_t mem_state_code(const struct mem_state *m, const address_t *a)
     return load(m, a, &account) ? account.code : BYTES_NONE;
 }
 
+static int cmp_addresses(const void *a, const void *b)
+{
+    return address_cmp(a, b);
+}
+
+const address_t *mem_state_addresses(const struct mem_state *m, struct arena *arena, size_t *count)
+{
+    address_t *out = ARENA_ARRAY(arena, address_t, m->accounts.count);
+    if (out == NULL) return NULL;
+    size_t cursor = 0;
+    size_t n = 0;
+    const void *key;
+    void *value;
+    while (map_next(&m->accounts, &cursor, &key, &value)) memcpy(&out[n++], key, sizeof *out);
+    if (n > 1) qsort(out, n, sizeof *out, cmp_addresses);
+    *count = n;
+    return out;
+}
+
+static int cmp_slots(const void *a, const void *b)
+{
+    return hash_cmp(&((const struct slot_change *)a)->key, &((const struct slot_change *)b)->key);
+}
+
+const struct slot_change *mem_state_slots(const struct mem_state *m, struct arena *arena,
+                                          const address_t *a, size_t *count)
+{
+    struct mem_account account;
+    const bool found = load(m, a, &account);
+    struct slot_change *out =
+        ARENA_ARRAY(arena, struct slot_change, found ? account.slots.count : 0);
+    *count = 0;
+    if (out == NULL || !found) return out;
+    size_t cursor = 0;
+    size_t n = 0;
+    const void *key;
+    void *value;
+    while (map_next(&account.slots, &cursor, &key, &value)) {
+        memcpy(&out[n].key, key, sizeof out[n].key);
+        memcpy(&out[n++].value, value, sizeof out[0].value);
+    }
+    if (n > 1) qsort(out, n, sizeof *out, cmp_slots);
+    *count = n;
+    return out;
+}
+
 // ---- the view -------------------------------------------------------------------------------
 
 static err_t view_account(void *ctx, struct account *out, bool *exists, const address_t *address)
 {
-    struct mem_account account;
-    *exists = load(ctx, address, &account);
-    *out = *exists ? account.a : account_none();
+    *exists = mem_state_account(ctx, out, address);
     return OK;
 }
 
