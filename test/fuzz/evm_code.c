@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Any bytes as a contract: 1 byte of rules, 1 of call data length, call data, code. Gas
 /// bounds the work; the same call twice does the same; no wei appears or vanishes.
-#include "test/fuzz/fuzz.h"
 #include "chain/state/mem_state.h"
+#include "test/fuzz/fuzz.h"
 #include "vm/overlay.h"
 #include "vm/tx_exec.h"
 
