@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Unpacks the official vectors: unpack_vectors.sh SOURCE TARGET. An archive is unpacked once;
-# the paths inside start at the root of the set (GeneralStateTests/..., eest/...).
+# Unpacks the official vectors: unpack_vectors.sh SOURCE TARGET. Each archive once, into a folder
+# of its own name, for the paths inside some of them collide.
 set -eu
 source=$1/ethereum
 target=$2
@@ -10,16 +10,11 @@ if [ ! -d "$source" ]; then
     echo "hint: set CAIRN_VECTORS to the folder that holds ethereum/, qbft/ and devp2p/" >&2
     exit 1
 fi
-mkdir -p "$target/.done"
 find "$source" -name '*.tar.xz' | sort | while read -r archive; do
     name=${archive#"$source"/}
-    stamp=$target/.done/$(echo "$name" | tr / _)
-    [ "$stamp" -nt "$archive" ] && continue
-    # Its paths start at a root of their own, which would collide with the others.
-    case $name in
-    LegacyTests/older-forks.tar.xz) into=$target/LegacyTests/older-forks ;;
-    *) into=$target ;;
-    esac
+    into=$target/${name%.tar.xz}
+    stamp=$into/.${name##*/}
+    [ ! "$stamp" -nt "$archive" ] || continue
     echo "  UNPACK  $name"
     mkdir -p "$into"
     tar -xJf "$archive" -C "$into"
