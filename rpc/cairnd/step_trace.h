@@ -7,8 +7,9 @@
 ///     {"pc":0,"op":96,"gas":"0x5208","gasCost":"0x3","memSize":0,"stack":[],"depth":1,
 ///      "refund":0,"opName":"PUSH1"}
 ///
-/// with "error" where it halted its frame, and one at the end of the transaction:
-/// {"output":"","gasUsed":"0x3"}, the gas being the code's own, without the intrinsic part.
+/// with "error" where it halted its frame, and one at the end of each call or creation, that
+/// of the transaction last: {"output":"","gasUsed":"0x3"}, the gas being the code's own,
+/// without the intrinsic part.
 
 #include <stdio.h>
 
@@ -20,6 +21,9 @@ struct step_trace {
     struct buf head; ///< the pending line up to its cost, and after it
     struct buf tail;
     bool pending;
+    bool waiting; ///< pending, its `cost` told, for what follows
+    uint64_t cost;
+    uint64_t refund;
     uint8_t op;
     struct trace_hooks hooks; ///< for vm_set_trace
 };
