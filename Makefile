@@ -293,6 +293,7 @@ lint-house:
 lint-cppcheck:
 	$(Q)mkdir -p $(BUILD)/cppcheck && cppcheck -q --std=c17 --enable=warning,performance,portability \
 	  --inline-suppr --suppressions-list=test/lint/cppcheck.txt --error-exitcode=1 -I. \
+	  --library=test/lint/cppcheck.cfg \
 	  --cppcheck-build-dir=$(BUILD)/cppcheck -j2 $(foreach L,$(LAYERS),$(wildcard $(L)))
 # A file is read again when it or anything it includes has changed: the object knows.
 $(OUT)/lint/%.tidy: $(OUT)/obj/%.o .clang-tidy

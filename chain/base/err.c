@@ -33,7 +33,7 @@ const char *err_kind_name(enum err_kind kind)
     unreachable("error kind");
 }
 
-noreturn void panic_at(const char *file, int line, const char *what)
+_Noreturn void panic_at(const char *file, int line, const char *what)
 {
     fprintf(stderr, "internal error: %s:%d: %s. The program stops; please report this line.\n",
             file, line, what);

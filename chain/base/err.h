@@ -5,7 +5,6 @@
 /// sentence for people. Returned in two registers, never allocates.
 
 #include <stdbool.h>
-#include <stdnoreturn.h>
 
 /// What callers branch on. Peers and RPC map these to a disconnect reason or a
 /// JSON-RPC code in one table each, so a new kind is rare; a new `why` is free.
@@ -55,7 +54,7 @@ const char *err_kind_name(enum err_kind kind);
 
 /// Ends the program (exit 70) with a sentence: for what a correct program makes
 /// impossible. Bytes from outside never get here.
-noreturn void panic_at(const char *file, int line, const char *what);
+_Noreturn void panic_at(const char *file, int line, const char *what);
 
 #define unreachable(WHAT) panic_at(__FILE__, __LINE__, WHAT)
 

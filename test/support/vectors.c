@@ -9,7 +9,7 @@
 
 #include "chain/base/hex.h"
 
-__attribute__((format(printf, 1, 2))) static noreturn void stop(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static _Noreturn void stop(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
