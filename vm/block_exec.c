@@ -197,8 +197,8 @@ static err_t collect_requests(struct block_requests *out, struct block_exec *x)
         if (full) return FAIL(FULL, "block: no room for requests");
     }
     struct sha256_stream *all = sha256_new();
-    for (uint8_t type = 0; type < ARRAY_LEN(out->of_type); type++) {
-        hash_request(all, type, out->of_type[type]);
+    for (unsigned type = 0; type < ARRAY_LEN(out->of_type); type++) {
+        hash_request(all, (uint8_t)type, out->of_type[type]);
     }
     out->hash = sha256_final_free(all);
     return OK;

@@ -63,7 +63,7 @@ err_t fixture_read_u256(u256_t *out, const json_t *value, const char *name,
 err_t fixture_read_u64(uint64_t *out, const json_t *value, const char *name,
                        struct fixture_detail *detail)
 {
-    u256_t number;
+    u256_t number = u256_from_u64(0);
     TRY(fixture_read_u256(&number, value, name, detail));
     if (!u256_fits_u64(&number)) {
         return fixture_refuse(detail, name, value, "a number of at most 64 bits");
@@ -75,7 +75,7 @@ err_t fixture_read_u64(uint64_t *out, const json_t *value, const char *name,
 static err_t read_hash(hash_t *out, const json_t *value, const char *name,
                        struct fixture_detail *detail)
 {
-    u256_t number;
+    u256_t number = u256_from_u64(0);
     TRY(fixture_read_u256(&number, value, name, detail));
     *out = u256_to_hash(&number);
     return OK;
@@ -247,7 +247,7 @@ err_t fixture_read_authorizations(struct tx *out, struct arena *arena, const jso
     for (size_t i = 0; i < count; i++) {
         const json_t *entry = json_array_get(list, i);
         struct authorization *a = &all[i];
-        uint64_t parity;
+        uint64_t parity = 0;
         TRY(fixture_get_u256(&a->chain_id, entry, "chainId", detail));
         TRY(fixture_get_address(&a->address, entry, "address", detail));
         TRY(fixture_get_u64(&a->nonce, entry, "nonce", detail));

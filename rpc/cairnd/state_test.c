@@ -77,7 +77,7 @@ static err_t read_block(struct block_ctx *block, const json_t *env, enum revisio
 static err_t pick(const json_t **out, const json_t *template, const char *member,
                   const json_t *indexes, const char *index, struct fixture_detail *detail)
 {
-    uint64_t i;
+    uint64_t i = 0;
     TRY(fixture_get_u64(&i, indexes, index, detail));
     const json_t *list = json_object_get(template, member);
     *out = i < json_array_size(list) ? json_array_get(list, (size_t)i) : NULL;

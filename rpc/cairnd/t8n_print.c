@@ -145,9 +145,9 @@ static void put_requests(struct object *o, const struct t8n *t, const struct t8n
         return;
     }
     json_t *requests = json_array();
-    for (uint8_t type = 0; type < ARRAY_LEN(out->requests.of_type); type++) {
+    for (unsigned type = 0; type < ARRAY_LEN(out->requests.of_type); type++) {
         const bytes_t request = out->requests.of_type[type];
-        if (request.len != 0) append(o, requests, request_json(type, request));
+        if (request.len != 0) append(o, requests, request_json((uint8_t)type, request));
     }
     put(o, "requestsHash", ethjson_hash(&out->requests.hash));
     put(o, "requests", requests);
