@@ -152,12 +152,34 @@ static int run_names(struct statetest *s)
 
 // ---- flags --------------------------------------------------------------------------------------
 
-static bool is_flag(const char *word, const char *name)
+/// A flag as it was written: "--name", "--name=value", with one dash or two.
+struct flag {
+    char name[32];
+    const char *value; ///< behind "=", else NULL
+};
+
+static struct flag flag_of(const char *word)
 {
-    if (word[0] != '-') return false;
+    struct flag f = {"", strchr(word, '=')};
     while (*word == '-') word++;
     if (strncmp(word, "statetest.", 10) == 0) word += 10;
-    return strcmp(word, name) == 0;
+    const size_t len = f.value != NULL ? (size_t)(f.value - word) : strlen(word);
+    if (f.value != NULL) f.value++;
+    if (len < sizeof f.name) memcpy(f.name, word, len);
+    return f;
+}
+
+/// What go-ethereum's callers say to make traces smaller; ours have neither to begin with.
+static bool is_accepted(const struct flag *f)
+{
+    static const char *const names[] = {"trace.nomemory", "trace.noreturndata", "nomemory",
+                                        "noreturndata"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(f->name, names[i]) == 0)
+            return f->value == NULL || strcmp(f->value, "true") == 0;
+    }
+    return strcmp(f->name, "trace.format") == 0 && f->value != NULL &&
+           strcmp(f->value, "json") == 0;
 }
 
 static int read_regex(struct statetest *s, const char *text)
@@ -171,44 +193,66 @@ static int read_regex(struct statetest *s, const char *text)
     return EXIT_DONE;
 }
 
+static int read_index(struct statetest *s, const char *text)
+{
+    u256_t n;
+    if (!err_ok(u256_parse(&n, bytes_of_str(text))) || !u256_fits_u64(&n)) {
+        return fail(EXIT_USAGE, "--index is \"%s\", expected a number", text);
+    }
+    s->has_index = true;
+    s->index = n.limb[0];
+    return EXIT_DONE;
+}
+
+static int unknown_flag(const char *word)
+{
+    static const char *const names[] = {"--trace", "--fork", "--index", "--run"};
+    const char *near = nearest_word(word, names, ARRAY_LEN(names));
+    return fail(EXIT_USAGE,
+                "statetest has no flag \"%s\"%s%s, or it needs another value\n"
+                "hint: cairnd statetest --help",
+                word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+}
+
+/// Takes one flag, and the next word if its value is there.
+static int read_flag(struct statetest *s, const char *word, const char *next, bool *took_next)
+{
+    struct flag f = flag_of(word);
+    *took_next = false;
+    if (is_accepted(&f)) return EXIT_DONE;
+    if (strcmp(f.name, "trace") == 0 || strcmp(f.name, "json") == 0) {
+        if (f.value != NULL && strcmp(f.value, "true") != 0) return unknown_flag(word);
+        s->trace = true;
+        return EXIT_DONE;
+    }
+    *took_next = f.value == NULL && next != NULL;
+    if (*took_next) f.value = next;
+    if (f.value == NULL) return unknown_flag(word);
+    if (strcmp(f.name, "index") == 0) return read_index(s, f.value);
+    if (strcmp(f.name, "run") == 0) return read_regex(s, f.value);
+    if (strcmp(f.name, "fork") == 0) {
+        s->fork = f.value;
+        return EXIT_DONE;
+    }
+    if (strcmp(f.name, "trace.format") == 0 && strcmp(f.value, "json") == 0) return EXIT_DONE;
+    return unknown_flag(word);
+}
+
 /// Takes the flags out of argv. @return the exit code; the files' number in *files
 static int read_flags(struct statetest *s, int argc, char **argv, int *files)
 {
-    static const char *const names[] = {"--trace", "--fork", "--index", "--run"};
     bool only_files = false;
     *files = 0;
     for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (only_files || argv[i][0] != '-') {
             argv[1 + (*files)++] = argv[i];
         } else if (strcmp(argv[i], "--") == 0) {
             only_files = true;
-        } else if (is_flag(argv[i], "trace")) {
-            s->trace = true;
-        } else if (is_flag(argv[i], "trace.format") && value != NULL &&
-                   strcmp(value, "json") == 0) {
-            i++;
-        } else if (is_flag(argv[i], "fork") && value != NULL) {
-            s->fork = value;
-            i++;
-        } else if (is_flag(argv[i], "index") && value != NULL) {
-            u256_t n;
-            if (!err_ok(u256_parse(&n, bytes_of_str(value))) || !u256_fits_u64(&n)) {
-                return fail(EXIT_USAGE, "--index is \"%s\", expected a number", value);
-            }
-            s->has_index = true;
-            s->index = n.limb[0];
-            i++;
-        } else if (is_flag(argv[i], "run") && value != NULL) {
-            const int code = read_regex(s, value);
-            if (code != EXIT_DONE) return code;
-            i++;
         } else {
-            const char *near = nearest_word(argv[i], names, ARRAY_LEN(names));
-            return fail(EXIT_USAGE,
-                        "statetest has no flag \"%s\"%s%s, or it needs a value\nhint: "
-                        "cairnd statetest --help",
-                        argv[i], near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+            bool took_next;
+            const int code = read_flag(s, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &took_next);
+            if (code != EXIT_DONE) return code;
+            i += took_next;
         }
     }
     return EXIT_DONE;

@@ -100,6 +100,7 @@ def check_choice(sandbox):
     rows = [
         (5, []), (5, ["--fork", "Cancun"]), (0, ["--fork", "London"]), (5, ["--index", "0"]), (0, ["--index", "1"]),
         (2, ["--run", "^(calls|bad_.*)$"]), (5, ["--statetest.fork", "cancun"]),
+        (1, ["--run=underflow", "--index=0", "--trace=true", "--trace.format=json", "--trace.nomemory=true"]),
     ]
     for count, flags in rows:
         results = json.loads(cairnd(sandbox, 0, "statetest", *flags, programs).stdout)
@@ -170,10 +171,11 @@ def check_hostile_tests(sandbox):
     for says, *arguments in [
         ("there is no such file", sandbox.dir / "nowhere.json"), ("no regular expression", "--run", "[", "x"),
         ("expected a number", "--index", "one", "x"), ("did you mean --trace", "--trase", "x"),
+        ("has no flag", "--trace.format", "md", "x"), ("another value", "--fork"),
     ]:
         done = cairnd(sandbox, 2, "statetest", *arguments)
         expect(says in done.stderr, f"expected '{says}' in: {done.stderr}")
-    return len(rows) + 4
+    return len(rows) + 6
 
 
 def t8n(sandbox, code, *flags, stdin=None):
