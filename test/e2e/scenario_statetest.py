@@ -214,6 +214,39 @@ def check_t8n(sandbox):
     expect(lines[0]["opName"] == "PUSH1" and lines[-1]["output"] == "", f"a trace: {lines}")
 
 
+def rlp(payload, short):
+    """A string (short form from 0x80) or list (from 0xc0) of at least two bytes."""
+    if len(payload) < 56:
+        return bytes([short + len(payload)]) + payload
+    length = len(payload).to_bytes((len(payload).bit_length() + 7) // 8, "big")
+    return bytes([short + 55 + len(length)]) + length + payload
+
+
+def check_official_transitions(sandbox):
+    """A state test is a block of one transaction: the official root and logs judge t8n, too."""
+    count = 0
+    for name, _ in OFFICIAL:
+        for path in sorted((sandbox.dir / "official" / name).rglob("*.json")):
+            for test in json.loads(path.read_text()).values():
+                for case in test["post"]["Cancun"]:
+                    env = test["env"] | {"withdrawals": [], "parentBeaconBlockRoot": "0x" + "00" * 32, "currentDifficulty": "0x0"}
+                    tx = bytes.fromhex(case["txbytes"][2:])
+                    body = rlp(tx if tx[0] >= 0xC0 else rlp(tx, 0x80), 0xC0)
+                    refused = "expectException" in case
+                    done = cairnd(
+                        sandbox, 0, "t8n", "--state.fork=Cancun", "--input.alloc=stdin", "--input.env=stdin",
+                        "--input.txs=stdin", "--output.result=stdout", "--output.alloc=",
+                        f"--state.reward={-1 if refused else 0}",
+                        stdin=json.dumps({"alloc": test["pre"], "env": env, "txsRlp": "0x" + body.hex()}),
+                    )
+                    result = json.loads(done.stdout)["result"]
+                    expect(("rejected" in result) == refused, f"{path.name}: rejected {result.get('rejected')}")
+                    expect(result["stateRoot"] == case["hash"], f"{path.name}: root {result['stateRoot']}, not {case['hash']}")
+                    expect(result["logsHash"] == case["logs"], f"{path.name}: logs {result['logsHash']}, not {case['logs']}")
+                    count += 1
+    return count
+
+
 def check_hostile_t8n(sandbox):
     def env_without(name):
         env = json.loads((DATA / "t8n" / "env.json").read_text())
@@ -280,5 +313,6 @@ def run(sandbox, _rng):
     check_choice(sandbox)
     check_failures(sandbox)
     check_t8n(sandbox)
+    transitions = 1 + check_official_transitions(sandbox)
     refused = check_hostile_tests(sandbox) + check_hostile_t8n(sandbox)
-    return f"{cases} official cases, {lines} trace lines, a transition, {refused} refusals"
+    return f"{cases} official cases, {lines} trace lines, {transitions} transitions, {refused} refusals"
