@@ -258,7 +258,7 @@ run: ## install what is missing, build, run a whole federated round on real data
 	$(Q)ONCE=$(ONCE) CAIRN_BIN=$(abspath $(OUT)) $(PYTHON) genesis/demo/run.py
 .PHONY: run
 
-interop: all ## tests against software from npm: ethers, viem, cast, contracts
+interop: all tools ## tests against software from npm: ethers, viem, cast, contracts, another EVM
 	$(Q).ci/deps.sh interop
 	$(Q)test/interop/run.sh $(abspath $(OUT))
 

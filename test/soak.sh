@@ -32,5 +32,12 @@ part() {
 part vectors-all make conformance CONFORMANCE_FLAGS=--all
 part kill9-long "$python" test/e2e/run.py --bin "$build/release" kill9_long
 part sanitized make PROFILE=asan unit conformance
+if command -v "${NODE:-node}" >/dev/null 2>&1; then
+    # Another seed each day, named in the log, so that campaigns do not repeat each other.
+    part differential test/diff/run.sh "$build/release" --count 200000 --seed "$(date +%Y%m%d)"
+else
+    echo "not run: differential (node is missing)" | tee -a "$report"
+    failed=1
+fi
 part fuzz make fuzz FUZZ_SECONDS=1800
 [ "$failed" = 0 ]

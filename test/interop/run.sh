@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Other people's clients against cairnd --dev: ethers, viem, cast; web3.py where it is
-# installed. Packages of test/package-lock.json are installed into build/interop.
-#
+# Other people's clients against cairnd --dev: ethers, viem, cast; web3.py where it is
+# installed; other people's EVM against ours. Packages of test/package-lock.json are installed
+# into build/interop.
 # usage: test/interop/run.sh [DIR with cairnd]
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -10,7 +11,6 @@ CAIRND=${1:-$root/build}/cairnd
 export CAIRND
 work=$root/build/interop
 NODE=${NODE:-node}
-NPM=${NPM:-npm}
 
 missing() {
     echo "interop: MISSING $1: $2" >&2
@@ -18,16 +18,8 @@ missing() {
 }
 
 [ -x "$CAIRND" ] || { echo "interop: there is no $CAIRND: run make first" >&2; exit 1; }
-command -v "$NODE" >/dev/null || { echo "interop: node is missing: apt install nodejs npm" >&2; exit 1; }
-command -v "$NPM" >/dev/null || { echo "interop: npm is missing: apt install npm" >&2; exit 1; }
-
-mkdir -p "$work"
-if ! cmp -s "$root/test/package-lock.json" "$work/installed.json"; then
-    cp "$root/test/package.json" "$root/test/package-lock.json" "$work/"
-    (cd "$work" && "$NPM" ci --no-audit --no-fund --loglevel=error)
-    cp "$root/test/package-lock.json" "$work/installed.json"
-fi
-export CAIRN_NODE_MODULES="$work/node_modules"
+CAIRN_NODE_MODULES=$("$root/test/interop/packages.sh")
+export CAIRN_NODE_MODULES
 
 skipped=
 failed=0
@@ -43,6 +35,12 @@ if /usr/bin/env python3 -c 'import web3' 2>/dev/null; then
     python3 "$root/test/interop/web3_py.py" || failed=$((failed + 1))
 else
     missing web3.py "python3 -m pip install web3"
+fi
+# Random programs against an independent EVM.
+if [ -x "$(dirname "$CAIRND")/tools/evm_cases" ]; then
+    "$root/test/diff/run.sh" "$(dirname "$CAIRND")" --count 2000 || failed=$((failed + 1))
+else
+    missing differential "make tools"
 fi
 # The system contracts on anvil; then the accounts that cairnd puts into a genesis, against the
 # deployment on an independent EVM.
