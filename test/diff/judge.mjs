@@ -7,9 +7,17 @@ import { runPeer } from './peer.mjs';
 /**
  * Differences in which the other implementation is known to be wrong, with the reason. A case that shows
  * one is counted apart, never as passed.
- * Each: {name, why, is(case, cairn, peer, differences) -> bool}
+ * Each: {name, is(case, cairn) -> bool}
  */
-export const EXCLUSIONS = [];
+export const EXCLUSIONS = [
+  {
+    // EIP-3541 refuses new *code* that begins with 0xEF; what a reverted creation returns is no code. The
+    // execution specifications look at the first byte only after a creation without error, as Cairn does.
+    // @ethereumjs/evm 10.1.3 (_executeCreate) looks at it whatever the error and takes all gas.
+    name: 'a creation that reverts with data beginning with 0xEF (EIP-3541)',
+    is: (c, cairn) => cairn.reverted_ef === true && c.fork !== 'Berlin',
+  },
+];
 
 /** The kind of a Cairn status, for the count of what was covered. */
 export const outcome = (status) => (status === 'success' ? 'success'
@@ -38,7 +46,7 @@ export async function runBoth(cairn, c, trace = false) {
 }
 
 export function excluded(c, run) {
-  return EXCLUSIONS.find((e) => e.is(c, run.ours, run.theirs, run.differences)) ?? null;
+  return EXCLUSIONS.find((e) => e.is(c, run.ours)) ?? null;
 }
 
 /** The first line where the two traces part. */

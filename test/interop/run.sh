@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Other people's clients against cairnd --dev: ethers, viem, cast; web3.py where it is
-# Other people's clients against cairnd --dev: ethers, viem, cast; web3.py where it is
 # installed; other people's EVM against ours. Packages of test/package-lock.json are installed
 # into build/interop.
+#
 # usage: test/interop/run.sh [DIR with cairnd]
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)

@@ -5,11 +5,13 @@
 ///
 ///     {"fork", "env", "pre", "txbytes", "trace": bool}
 ///     -> {"refused": null or why, "root", "logs", "gasUsed", "status", "output", "steps", "ops",
-///         "trace": ["pc op gas depth height top", ...]}
+///         "trace": ["pc op gas depth height top", ...], "reverted_ef": true if so}
 ///
 /// Each case runs twice: in the traced interpreter, which counts instructions (`steps`, and
 /// `ops`: a bit for each opcode), and in the fast one, whose result is the one printed. If
-/// they differ the program says so in "traced" and the caller counts a failure.
+/// they differ the program says so in "traced" and the caller counts a failure. "reverted_ef"
+/// tells that a creation reverted with data that begin with 0xEF, which the other EVM takes for
+/// code (EIP-3541 is about code only).
 
 #include "chain/base/hex.h"
 #include "chain/crypto/keccak.h"
@@ -26,6 +28,7 @@
 #include <stdlib.h>
 
 #define ARENA_BYTES ((size_t)1 << 32)
+#define DEPTHS 1026      // the transaction's own call, 1,024 below it, and one refused
 #define TRACE_MAX 100000 // lines; the first difference of a longer run is not shown
 
 struct runner {
@@ -36,7 +39,9 @@ struct runner {
     struct arena scratch; ///< of roots
     uint64_t steps;
     uint8_t ops[32];
-    json_t *trace; ///< NULL: not asked for
+    json_t *trace;        ///< NULL: not asked for
+    bool creates[DEPTHS]; ///< the frame at this depth is a creation
+    bool reverted_ef;
 };
 
 struct outcome {
@@ -106,6 +111,21 @@ static void on_step(void *ctx, const struct trace_step *s)
     json_array_append_new(r->trace, json_string(line));
 }
 
+static void on_enter(void *ctx, const struct trace_enter *e)
+{
+    struct runner *r = ctx;
+    if (e->depth >= DEPTHS) die("deeper than calls can be");
+    r->creates[e->depth] = e->kind == TRACE_CREATE || e->kind == TRACE_CREATE2;
+}
+
+static void on_leave(void *ctx, const struct trace_leave *l)
+{
+    struct runner *r = ctx;
+    if (l->depth >= DEPTHS) die("deeper than calls can be");
+    r->reverted_ef |= r->creates[l->depth] && l->status == EVM_REVERT && l->output.len != 0 &&
+                      l->output.data[0] == 0xef;
+}
+
 static bytes_t keep(struct arena *arena, bytes_t from)
 {
     uint8_t *to = arena_alloc(arena, from.len + 1);
@@ -160,6 +180,7 @@ static json_t *run_case(struct runner *r, const json_t *c)
 
     json_t *out = json_object();
     r->steps = 0;
+    r->reverted_ef = false;
     memset(r->ops, 0, sizeof r->ops);
     r->trace = json_is_true(json_object_get(c, "trace")) ? json_array() : NULL;
     struct tx tx;
@@ -167,7 +188,8 @@ static json_t *run_case(struct runner *r, const json_t *c)
     err_t err = tx_decode(&tx, &r->arena, fixture_bytes(fixture_member(c, "txbytes"), &r->arena));
     if (err_ok(err)) err = tx_recover_sender(&tx);
     if (err_ok(err)) {
-        const struct trace_hooks hooks = {.step = on_step, .ctx = r};
+        const struct trace_hooks hooks = {
+            .step = on_step, .enter = on_enter, .leave = on_leave, .ctx = r};
         vm_set_trace(r->vm, &hooks);
         const struct outcome traced = execute(r, &block, &tx);
         vm_set_trace(r->vm, NULL);
@@ -195,6 +217,7 @@ static json_t *run_case(struct runner *r, const json_t *c)
     }
     json_object_set_new(out, "steps", json_integer((json_int_t)r->steps));
     json_object_set_new(out, "ops", hex_json(&r->arena, bytes_make(r->ops, sizeof r->ops)));
+    if (r->reverted_ef) json_object_set_new(out, "reverted_ef", json_true());
     if (r->trace != NULL) json_object_set_new(out, "trace", r->trace);
     return out;
 }
