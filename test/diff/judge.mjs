@@ -51,69 +51,59 @@ export function excluded(c, run) {
 
 /** The first line where the two traces part. */
 export function firstStep(ours, theirs) {
-  const n = Math.max(ours.trace.length, theirs.trace.length);
+  // Only one of the two tells of the STOP that stands behind the end of all code.
+  const [a, b] = [ours, theirs].map((run) => run.trace.filter((l) => l.split(' ')[1] !== '00'));
+  const n = Math.max(a.length, b.length);
   for (let i = 0; i < n; i++) {
-    if (ours.trace[i] !== theirs.trace[i]) {
-      return { step: i, before: ours.trace[i - 1] ?? null, cairn: ours.trace[i] ?? null, peer: theirs.trace[i] ?? null };
-    }
+    if (a[i] !== b[i]) return { step: i, before: a[i - 1] ?? null, cairn: a[i] ?? null, peer: b[i] ?? null };
   }
   return null;
 }
 
-/** Cuts of a byte string from large to small. */
-function* cuts(hexText) {
-  const bytes = hexText.slice(2);
-  const total = bytes.length / 2;
-  for (let size = total; size >= 1; size = Math.floor(size / 2)) {
-    for (let at = 0; at + size <= total; at += size) {
-      yield `0x${bytes.slice(0, 2 * at)}${bytes.slice(2 * (at + size))}`;
+/** Takes away pieces from large to small, and goes on from where it was when a piece was not needed. */
+async function shrinkBytes(hexText, attempt) {
+  let bytes = hexText.slice(2);
+  for (let size = bytes.length / 2; size >= 1; size = Math.floor(size / 2)) {
+    for (let at = 0; at < bytes.length;) {
+      const without = bytes.slice(0, at) + bytes.slice(at + 2 * size);
+      if (await attempt(`0x${without}`)) bytes = without;
+      else at += 2 * size;
     }
   }
 }
 
-function* smaller(c) {
-  for (const who of Object.keys(c.pre)) {
-    const without = { ...c.pre };
-    delete without[who];
-    yield { ...c, pre: without };
-  }
-  for (const field of ['accessList', 'authorizationList']) {
-    for (let i = 0; i < (c.tx[field]?.length ?? 0); i++) {
-      yield { ...c, tx: { ...c.tx, [field]: c.tx[field].filter((_, k) => k !== i) } };
-    }
-  }
-  if (c.tx.value !== '0x0') yield { ...c, tx: { ...c.tx, value: '0x0' } };
-  for (const data of cuts(c.tx.data)) yield { ...c, tx: { ...c.tx, data } };
-  for (const [who, a] of Object.entries(c.pre)) {
-    const change = (over) => ({ ...c, pre: { ...c.pre, [who]: { ...a, ...over } } });
-    for (const slot of Object.keys(a.storage)) {
-      const storage = { ...a.storage };
-      delete storage[slot];
-      yield change({ storage });
-    }
-    for (const code of cuts(a.code)) yield change({ code });
-  }
-}
-
-/** A case with the same first difference from which nothing more can be taken away, within a time. */
+/** A case with the same differences from which nothing more can be taken away, within a time. */
 export async function minimise(cairn, c, wanted, milliseconds) {
   const until = Date.now() + milliseconds;
   let best = c;
-  for (let again = true; again && Date.now() < until;) {
-    again = false;
-    for (const candidate of smaller(best)) {
-      if (Date.now() > until) break;
-      let run;
-      try {
-        run = await runBoth(cairn, candidate);
-      } catch (error) {
-        if (cairn.dead) throw error;
-        continue; // a transaction that cannot be signed
-      }
-      if (run.differences.join() === wanted) {
-        best = candidate;
-        again = true;
-        break;
+  const attempt = async (candidate) => {
+    if (Date.now() > until) return false;
+    let run;
+    try {
+      run = await runBoth(cairn, candidate);
+    } catch (error) {
+      if (cairn.dead) throw error;
+      return false; // a transaction that cannot be signed
+    }
+    if (run.differences.join() !== wanted) return false;
+    best = candidate;
+    return true;
+  };
+  const pre = (who, over) => ({ ...best, pre: { ...best.pre, [who]: { ...best.pre[who], ...over } } });
+  const tx = (over) => ({ ...best, tx: { ...best.tx, ...over } });
+  const less = (object, key) => Object.fromEntries(Object.entries(object).filter(([k]) => k !== key));
+  for (let before = null; before !== best && Date.now() < until;) {
+    before = best;
+    for (const who of Object.keys(best.pre)) await attempt({ ...best, pre: less(best.pre, who) });
+    for (const field of ['accessList', 'authorizationList']) {
+      for (const item of best.tx[field] ?? []) await attempt(tx({ [field]: best.tx[field].filter((x) => x !== item) }));
+    }
+    if (best.tx.value !== '0x0') await attempt(tx({ value: '0x0' }));
+    await shrinkBytes(best.tx.data, (data) => attempt(tx({ data })));
+    for (const who of Object.keys(best.pre)) {
+      await shrinkBytes(best.pre[who].code, (code) => attempt(pre(who, { code })));
+      for (const slot of Object.keys(best.pre[who].storage)) {
+        await attempt(pre(who, { storage: less(best.pre[who].storage, slot) }));
       }
     }
   }
