@@ -228,9 +228,9 @@ bench: all $(BENCHES)
 # ---- small tools that tests use -------------------------------------------------------------
 
 TOOLS := $(patsubst test/tools/%.c,$(OUT)/tools/%,$(wildcard test/tools/*.c))
-$(OUT)/tools/%: $(OUT)/obj/test/tools/%.o $(OUT)/libsupport.a $(call libs_of,consensus)
+$(OUT)/tools/%: $(OUT)/obj/test/tools/%.o $(OUT)/libsupport.a $(call libs_of,rpc)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(link_quick) $^ $(OUT)/libsupport.a $(call libs_of,consensus) $(call extra_of,consensus)
+	$(call say,LINK,$@)$(link_quick) $^ $(OUT)/libsupport.a $(call libs_of,rpc) $(call extra_of,rpc)
 
 .PHONY: tools
 tools: $(TOOLS)
