@@ -15,6 +15,18 @@ const char *opcode_name(uint8_t op)
     return op_names[op];
 }
 
+bool opcode_stack(uint8_t op, unsigned *takes, unsigned *leaves)
+{
+    static const uint8_t words[256][2] = {
+#define OP(CODE, NAME, IN, OUT, GAS, SINCE, BODY) [CODE] = {IN, OUT},
+#include "vm/opcodes.def"
+#undef OP
+    };
+    *takes = words[op][0];
+    *leaves = words[op][1];
+    return op_names[op] != NULL;
+}
+
 static void trace_step(struct vm *vm, const struct frame *f, const uint8_t *pc, const u256_t *sp,
                        int64_t gas)
 {

@@ -528,6 +528,14 @@ enum evm_status op_create(struct vm *vm, enum trace_kind kind)
     if (u256_lt(&f->self->now.balance_wei, &value)) refused = EVM_INSUFFICIENT_BALANCE;
     if (f->self->now.nonce == UINT64_MAX) refused = EVM_NONCE_OVERFLOW;
     if (refused != EVM_SUCCESS) {
+        if (vm->trace != NULL) {
+            const address_t never = create2
+                                        ? create2_address(&f->self->address, &salt, initcode)
+                                        : address_of_create(&f->self->address, f->self->now.nonce);
+            f->gas = gas - given;
+            trace_enter(vm, kind, &f->self->address, &never, given, &value, initcode);
+            trace_leave(vm, refused, 0, BYTES_NONE, next_depth(vm));
+        }
         f->gas = gas;
         const struct outcome r = {refused, 0, BYTES_NONE};
         deliver(vm, &r, &f->self->address, 0, 0);

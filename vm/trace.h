@@ -70,3 +70,6 @@ void vm_set_trace(struct vm *vm, const struct trace_hooks *hooks);
 
 /// An opcode's name, whatever the revision; NULL if none is assigned.
 const char *opcode_name(uint8_t op);
+
+/// How many words an opcode takes from the stack and leaves there; false if none is assigned.
+bool opcode_stack(uint8_t op, unsigned *takes, unsigned *leaves);

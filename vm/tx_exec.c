@@ -150,7 +150,7 @@ static bool charge_sender(const struct run *r)
 
 // ---- EIP-7702 -------------------------------------------------------------------------------
 
-static bool recover_authority(address_t *out, const struct authorization *a)
+bool authorization_signer(address_t *out, const struct authorization *a)
 {
     // keccak(0x05 || rlp([chain_id, address, nonce])): at most 1 + 1 + 33 + 21 + 9 bytes.
     uint8_t in[80] = {0x05};
@@ -195,7 +195,7 @@ static bool apply_authorization(const struct run *r, const struct authorization 
     if (!u256_is_zero(&a->chain_id) && !u256_eq(&a->chain_id, &ours)) return true;
     if (a->nonce == UINT64_MAX) return true;
     address_t address;
-    if (!recover_authority(&address, a)) return true;
+    if (!authorization_signer(&address, a)) return true;
 
     struct acct *authority = overlay_account(o, &address);
     if (authority == NULL || !overlay_warm(o, authority)) return false;

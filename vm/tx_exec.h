@@ -100,3 +100,6 @@ struct call_mode {
 MUST_USE err_t tx_execute(struct tx_result *out, struct vm *vm, struct overlay *world,
                           const struct block_ctx *block, const struct tx *tx,
                           uint64_t block_gas_left, const struct call_mode *mode);
+
+/// Who signed an authorization (EIP-7702); false if the signature is none.
+bool authorization_signer(address_t *out, const struct authorization *a);

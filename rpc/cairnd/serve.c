@@ -249,10 +249,11 @@ static err_t start_dispatcher(struct service *s, const struct config *c,
     char bad[64] = "";
     const err_t err = rpc_dispatcher_new(&s->dispatcher, &o, bad);
     if (err.kind == ERR_INVALID) {
-        (void)snprintf(detail->text, sizeof detail->text,
-                       "--rpc-namespaces: there is no namespace or method \"%s\"\n"
-                       "hint: known are eth, net, web3, txpool, qbft, model, round, reward, dao",
-                       bad);
+        (void)snprintf(
+            detail->text, sizeof detail->text,
+            "--rpc-namespaces: there is no namespace or method \"%s\"\n"
+            "hint: known are eth, net, web3, txpool, debug, qbft, model, round, reward, dao",
+            bad);
     }
     if (err_ok(err)) s->env.dispatcher = s->dispatcher;
     return err;

@@ -239,8 +239,7 @@ bool call_view(struct rpc_call *call, bytes_t *out, const struct call_slot *slot
     return !full || rpc_fail_limit(call, "request memory", call->arena->cap, result.output.len);
 }
 
-/// The message of a call object. Without any price gas is free, also below the base fee.
-static bool read_message(struct rpc_call *call, struct tx *out, bool *has_gas)
+bool call_read_message(struct rpc_call *call, struct tx *out, bool *has_gas)
 {
     const json_t *object = NULL;
     if (!param_object(call, 0, &object)) return false;
@@ -291,7 +290,7 @@ bool eth_call(struct rpc_call *call)
     bool has_gas = false;
     struct call_site site;
     struct call_slot slot;
-    if (!read_message(call, &message, &has_gas) || !call_pool_take(call, &slot)) return false;
+    if (!call_read_message(call, &message, &has_gas) || !call_pool_take(call, &slot)) return false;
     bool ok = call_site_open(call, &site, 1, 2, 3);
     if (ok) {
         struct tx_result result;
@@ -388,7 +387,7 @@ bool eth_estimate_gas(struct rpc_call *call)
     bool has_gas = false;
     struct call_site site;
     struct call_slot slot;
-    if (!read_message(call, &message, &has_gas) || !call_pool_take(call, &slot)) return false;
+    if (!call_read_message(call, &message, &has_gas) || !call_pool_take(call, &slot)) return false;
     bool ok = call_site_open(call, &site, 1, 2, 3);
     if (ok) {
         uint64_t most = message.gas_limit;

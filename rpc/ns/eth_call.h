@@ -40,6 +40,10 @@ bool call_site_open(struct rpc_call *call, struct call_site *site, size_t block_
 bool call_site_at(struct rpc_call *call, struct call_site *site, const struct block_ref *ref);
 void call_site_close(struct call_site *site);
 
+/// The message of the call object that is the first parameter. Without any price gas is free,
+/// also below the base fee. `*has_gas`: it says how much gas it wants.
+bool call_read_message(struct rpc_call *call, struct tx *out, bool *has_gas);
+
 /// Executes one message on a fresh overlay over the site. `result->output` is valid until
 /// the slot is given back. False with an error only if the execution itself could not be
 /// done; a revert is a result.

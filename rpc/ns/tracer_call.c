@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// callTracer: the tree of calls and creations, each with what went in and came out.
+#include "rpc/ns/tracer.h"
+
+#include "chain/codec/abi.h"
+
+enum { OP_STOP = 0x00, OP_LOG0 = 0xa0, OP_LOG4 = 0xa4, OP_RETURN = 0xf3, GAS_LOG_BYTE = 8 };
+
+struct call_frame;
+
+struct call_log {
+    struct call_log *next; ///< of the transaction, in the order of execution
+    const struct call_frame *frame;
+    struct call_log *next_of_frame;
+    address_t address;
+    hash_t topics[4];
+    unsigned topic_count;
+    bytes_t data;
+    size_t position; ///< calls of the frame before it
+    uint64_t index;  ///< in the block
+    bool stays;      ///< nothing above it was undone
+};
+
+struct call_frame {
+    struct call_frame *parent;
+    struct call_frame *first;
+    struct call_frame *last;
+    struct call_frame *next; ///< the parent's next
+    enum trace_kind kind;
+    address_t from;
+    address_t to;
+    address_t self; ///< whose storage it works on
+    uint64_t gas;
+    uint64_t gas_used;
+    u256_t value;
+    bytes_t input;
+    bytes_t output;
+    bool failed;
+    char error[TRACE_ERROR_TEXT];
+    char reason[256]; ///< of a revert
+    size_t call_count;
+    struct call_log *first_log;
+    struct call_log *last_log;
+};
+
+struct call_tracer {
+    struct trace_job *job;
+    struct call_frame *top; ///< the transaction's own
+    struct call_frame *now;
+    struct call_log *first_log;
+    struct call_log *last_log;
+    struct call_log *pending; ///< of the instruction that has not ended yet
+    struct trace_last last;
+};
+
+/// Bytes of a frame or log in the answer but for its data.
+enum { FRAME_TEXT = 300, LOG_TEXT = 400 };
+
+static bytes_t keep(struct call_tracer *t, bytes_t data)
+{
+    bool full = false;
+    if (!trace_keep(t->job, 2 * data.len)) return BYTES_NONE;
+    const bytes_t copy = arena_copy(t->job->arena, data, &full);
+    if (full) t->job->too_large = true;
+    return copy;
+}
+
+static bool is_creation(enum trace_kind kind)
+{
+    return kind == TRACE_CREATE || kind == TRACE_CREATE2;
+}
+
+static void call_enter(void *ctx, const struct trace_enter *e)
+{
+    struct call_tracer *t = ctx;
+    if (e->depth > 0 && (t->job->options->only_top_call || t->now == NULL)) return;
+    struct call_frame *f =
+        trace_keep(t->job, FRAME_TEXT) ? ARENA_NEW(t->job->arena, struct call_frame) : NULL;
+    if (f == NULL) {
+        // The execution ends soon; until then frames are not told apart.
+        t->job->too_large = true;
+        t->now = NULL;
+        return;
+    }
+    f->kind = e->kind;
+    f->to = *e->to;
+    f->gas = e->gas;
+    f->value = *e->value_wei;
+    f->input = keep(t, e->input);
+    f->parent = t->now;
+    if (e->depth == 0) {
+        f->from = *e->from;
+        f->gas = t->job->tx->gas_limit;
+        t->top = f;
+    } else {
+        // Who delegates is the contract that runs, not the caller it speaks for.
+        f->from = f->parent->self;
+        if (f->parent->last == NULL)
+            f->parent->first = f;
+        else
+            f->parent->last->next = f;
+        f->parent->last = f;
+        f->parent->call_count++;
+    }
+    const bool borrows = e->kind == TRACE_DELEGATECALL || e->kind == TRACE_CALLCODE;
+    f->self = borrows && f->parent != NULL ? f->parent->self : *e->to;
+    t->now = f;
+}
+
+/// The words of Error(string) or Panic(uint256).
+static void put_reason(struct call_frame *f)
+{
+    const struct abi_revert r = abi_revert_decode(f->output);
+    if (r.kind == ABI_REVERT_ERROR) {
+        const size_t most = sizeof f->reason - 1;
+        const size_t len = r.message.len < most ? r.message.len : most;
+        if (len != 0) memcpy(f->reason, r.message.data, len);
+        f->reason[len] = 0;
+    } else if (r.kind == ABI_REVERT_PANIC) {
+        (void)snprintf(f->reason, sizeof f->reason, "%s", abi_panic_text(&r.panic_code));
+    }
+}
+
+static void call_leave(void *ctx, const struct trace_leave *l)
+{
+    struct call_tracer *t = ctx;
+    struct call_frame *f = t->now;
+    if (f == NULL || (l->depth > 0 && t->job->options->only_top_call)) return;
+    t->now = f->parent;
+    f->gas_used = l->gas_used;
+    f->failed = l->status != EVM_SUCCESS;
+    if (!f->failed || l->status == EVM_REVERT) f->output = keep(t, l->output);
+    if (!f->failed) return;
+    const bool deposit = is_creation(f->kind) && l->status == EVM_OUT_OF_GAS &&
+                         t->last.status == EVM_SUCCESS &&
+                         (t->last.op == OP_RETURN || t->last.op == OP_STOP);
+    if (deposit)
+        (void)snprintf(f->error, sizeof f->error, "contract creation code storage out of gas");
+    else
+        trace_error_text(f->error, l->status, &t->last);
+    if (l->status == EVM_REVERT) put_reason(f);
+}
+
+/// Reads a LOG's operands; whether it really logs is known when it has ended.
+static void see_log(struct call_tracer *t, const struct trace_step *step)
+{
+    const unsigned topics = step->op - OP_LOG0;
+    if (step->stack_len < 2 + topics) return;
+    const u256_t *top = &step->stack[step->stack_len - 1];
+    // More than the gas pays for will not be logged.
+    if (!u256_fits_u64(&top[-1]) || top[-1].limb[0] > step->gas / GAS_LOG_BYTE) return;
+    const size_t len = (size_t)top[-1].limb[0];
+    struct call_log *log =
+        trace_keep(t->job, LOG_TEXT + 2 * len) ? ARENA_NEW(t->job->arena, struct call_log) : NULL;
+    if (log == NULL || !trace_memory(&log->data, t->job->arena, step->memory, top, len)) {
+        t->job->too_large = true;
+        return;
+    }
+    log->address = *step->self;
+    log->topic_count = topics;
+    for (unsigned i = 0; i < topics; i++) {
+        const int at = -2 - (int)i;
+        log->topics[i] = u256_to_hash(&top[at]);
+    }
+    t->pending = log;
+}
+
+static void call_step(void *ctx, const struct trace_step *step)
+{
+    struct call_tracer *t = ctx;
+    const struct tracer_options *options = t->job->options;
+    t->last = (struct trace_last){step->op, step->stack_len, EVM_RUNNING};
+    t->pending = NULL;
+    if (!options->with_log || step->op < OP_LOG0 || step->op > OP_LOG4) return;
+    if (t->now == NULL || (options->only_top_call && step->depth > 1)) return;
+    see_log(t, step);
+}
+
+static void call_cost(void *ctx, uint64_t gas_cost, enum evm_status status)
+{
+    struct call_tracer *t = ctx;
+    (void)gas_cost;
+    t->last.status = status;
+    struct call_log *log = t->pending;
+    t->pending = NULL;
+    struct call_frame *f = t->now;
+    if (log == NULL || status != EVM_SUCCESS || f == NULL) return;
+    log->frame = f;
+    log->position = f->call_count;
+    if (t->last_log == NULL)
+        t->first_log = log;
+    else
+        t->last_log->next = log;
+    t->last_log = log;
+    if (f->last_log == NULL)
+        f->first_log = log;
+    else
+        f->last_log->next_of_frame = log;
+    f->last_log = log;
+}
+
+// ---- writing --------------------------------------------------------------------------------
+
+/// Logs count from the block's first; what was undone does not count.
+static void number_logs(struct call_tracer *t)
+{
+    uint64_t index = t->job->first_log;
+    for (struct call_log *log = t->first_log; log != NULL; log = log->next) {
+        const struct call_frame *f = log->frame;
+        while (f != NULL && !f->failed) f = f->parent;
+        log->stays = f == NULL;
+        if (log->stays) log->index = index++;
+    }
+}
+
+static void put_logs(struct json_writer *w, const struct call_frame *f)
+{
+    // A frame's logs share their fate.
+    if (f->first_log == NULL || !f->first_log->stays) return;
+    jw_key(w, "logs");
+    jw_open(w, '[');
+    for (const struct call_log *log = f->first_log; log != NULL; log = log->next_of_frame) {
+        jw_open(w, '{');
+        jw_kv_address(w, "address", &log->address);
+        jw_key(w, "topics");
+        jw_open(w, '[');
+        for (unsigned i = 0; i < log->topic_count; i++) jw_hash(w, &log->topics[i]);
+        jw_close(w, ']');
+        jw_kv_data(w, "data", log->data);
+        jw_kv_qty(w, "index", log->index);
+        jw_kv_qty(w, "position", log->position);
+        jw_close(w, '}');
+    }
+    jw_close(w, ']');
+}
+
+/// All of a frame but its calls and its end.
+static void put_frame(struct json_writer *w, const struct call_frame *f)
+{
+    jw_open(w, '{');
+    jw_kv_address(w, "from", &f->from);
+    jw_kv_qty(w, "gas", f->gas);
+    jw_kv_qty(w, "gasUsed", f->gas_used);
+    if (!f->failed || !is_creation(f->kind)) jw_kv_address(w, "to", &f->to);
+    jw_kv_data(w, "input", f->input);
+    if (f->output.len > 0) jw_kv_data(w, "output", f->output);
+    if (f->failed) jw_kv_str(w, "error", f->error);
+    if (f->reason[0] != 0) jw_kv_str(w, "revertReason", f->reason);
+    put_logs(w, f);
+    if (f->kind != TRACE_STATICCALL) jw_kv_qty256(w, "value", &f->value);
+    jw_kv_str(w, "type", trace_kind_text(f->kind));
+}
+
+static void call_end(void *ctx, const struct tx_result *result)
+{
+    struct call_tracer *t = ctx;
+    struct json_writer *w = t->job->out;
+    struct call_frame *f = t->top;
+    f->gas_used = result->gas_used;
+    number_logs(t);
+    // Depth first without recursion: a thousand calls may be nested.
+    while (f != NULL) {
+        put_frame(w, f);
+        if (f->first != NULL) {
+            jw_key(w, "calls");
+            jw_open(w, '[');
+            f = f->first;
+            continue;
+        }
+        jw_close(w, '}');
+        while (f->parent != NULL && f->next == NULL) {
+            f = f->parent;
+            jw_close(w, ']');
+            jw_close(w, '}');
+        }
+        f = f->next;
+    }
+}
+
+err_t call_tracer_begin(struct tracer *out, struct trace_job *job)
+{
+    struct call_tracer *t = ARENA_NEW(job->arena, struct call_tracer);
+    if (t == NULL) return FAIL(FULL, "trace: no room");
+    t->job = job;
+    *out = (struct tracer){
+        .hooks = {.step = call_step,
+                  .cost = call_cost,
+                  .enter = call_enter,
+                  .leave = call_leave,
+                  .ctx = t},
+        .end = call_end,
+    };
+    return OK;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The debug namespace against anvil: the same transactions on both, and the traces of both are
+// compared member by member (callTracer, prestateTracer, struct logs).
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { checked, expect, load, MNEMONIC, same, startNode } from './common.mjs';
+
+const { ethers } = load('ethers');
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+const LIMIT = 2000000n;
+
+function compile() {
+  const input = {
+    language: 'Solidity',
+    sources: { 'Tracee.sol': { content: fs.readFileSync(path.join(here, 'Tracee.sol'), 'utf8') } },
+    settings: { evmVersion: 'cancun', optimizer: { enabled: true, runs: 200 },
+      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
+  };
+  const out = JSON.parse(load('solc').compile(JSON.stringify(input)));
+  const errors = (out.errors ?? []).filter((e) => e.severity === 'error');
+  if (errors.length > 0) throw new Error(errors[0].formattedMessage);
+  const { abi, evm } = out.contracts['Tracee.sol'].Tracee;
+  return { abi, bytecode: `0x${evm.bytecode.object}` };
+}
+
+function startAnvil() {
+  const binary = path.join(process.env.CAIRN_NODE_MODULES, '.bin/anvil');
+  const child = spawn(binary, ['--port', '0', '--chain-id', '1337', '--hardfork', 'cancun',
+    '--mnemonic', MNEMONIC, '--gas-limit', '30000000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.on('exit', () => child.kill('SIGKILL'));
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error('anvil is not ready after 30 s')), 30000);
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+      const found = /Listening on (\S+)/.exec(text);
+      if (!found) return;
+      clearTimeout(late);
+      resolve({ url: `http://${found[1]}`, stop: () => child.kill('SIGTERM') });
+    });
+    child.on('exit', (code) => reject(new Error(`anvil ended with ${code}`)));
+  });
+}
+
+async function included(provider, hash, name) {
+  for (const until = Date.now() + 20000; Date.now() < until;) {
+    if (await provider.send('eth_getTransactionReceipt', [hash])) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`${name} is not included after 20 s`);
+}
+
+/// The same transactions everywhere; their hashes by name.
+async function script(url, chainId) {
+  const provider = new ethers.JsonRpcProvider(url, undefined, { staticNetwork: false, cacheTimeout: -1 });
+  const owner = ethers.HDNodeWallet.fromPhrase(MNEMONIC).connect(provider);
+  const { abi, bytecode } = compile();
+  const code = new ethers.Interface(abi);
+  const to = ethers.getCreateAddress({ from: owner.address, nonce: 0 });
+  const call = (name, args, value = 0n) => ({ to, data: code.encodeFunctionData(name, args), value });
+  const steps = {
+    deploy: { data: bytecode },
+    make: call('make', [], 5n),
+    nested: call('nested', [21], 3n),
+    caught: call('caught', []),
+    failing: call('failing', []),
+    panics: call('panics', [0]),
+    burn: call('burn', []),
+    invalid: call('invalid', []),
+    transfer: { to: ethers.getAddress(`0x${'5a'.repeat(20)}`), value: 1n },
+  };
+  const hashes = {};
+  let nonce = 0;
+  for (const [name, step] of Object.entries(steps)) {
+    const raw = await owner.signTransaction({ type: 2, chainId, nonce, gasLimit: LIMIT, value: 0n,
+      maxFeePerGas: 5000000000n, maxPriorityFeePerGas: 1000000000n, ...step });
+    const sent = await provider.broadcastTransaction(raw);
+    await included(provider, sent.hash, name);
+    hashes[name] = sent.hash;
+    nonce += 1;
+  }
+  return { provider, hashes, to, owner: owner.address.toLowerCase() };
+}
+
+/// Compares two JSON values; members in `skip` are not looked at.
+function alike(ours, theirs, where, skip = []) {
+  if (ours === null || typeof ours !== 'object' || theirs === null || typeof theirs !== 'object') {
+    same(ours, theirs, where);
+    return;
+  }
+  const keys = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
+  for (const key of keys) {
+    if (!skip.includes(key)) alike(ours[key], theirs[key], `${where}.${key}`, skip);
+  }
+}
+
+async function calls(ours, theirs) {
+  for (const name of Object.keys(ours.hashes)) {
+    for (const tracerConfig of [{}, { withLog: true }, { onlyTopCall: true }]) {
+      const options = { tracer: 'callTracer', tracerConfig };
+      const a = await ours.provider.send('debug_traceTransaction', [ours.hashes[name], options]);
+      const b = await theirs.provider.send('debug_traceTransaction', [theirs.hashes[name], options]);
+      if (process.env.TRACE_PRINT) console.log(name, JSON.stringify(a), '\n', JSON.stringify(b));
+      // go-ethereum's top call says the transaction's limit, anvil's what is left for execution.
+      same(a.gas, ethers.toQuantity(LIMIT), `gas limit ${name}`);
+      b.gas = a.gas;
+      alike(a, b, `callTracer ${JSON.stringify(tracerConfig)} ${name}`);
+    }
+  }
+}
+
+/// Fees go to other accounts and base fees differ: balances of those are left out.
+function withoutFees(state, chain) {
+  const copy = structuredClone(state);
+  for (const address of Object.keys(copy)) {
+    if (address === chain.coinbase) delete copy[address];
+    else if (address === chain.owner) delete copy[address].balance;
+  }
+  return copy;
+}
+
+async function prestates(ours, theirs) {
+  for (const chain of [ours, theirs]) {
+    chain.coinbase = (await chain.provider.send('eth_getBlockByNumber', ['latest', false])).miner;
+  }
+  for (const name of Object.keys(ours.hashes)) {
+    for (const diffMode of [false, true]) {
+      const options = { tracer: 'prestateTracer', tracerConfig: { diffMode } };
+      const a = await ours.provider.send('debug_traceTransaction', [ours.hashes[name], options]);
+      const b = await theirs.provider.send('debug_traceTransaction', [theirs.hashes[name], options]);
+      if (process.env.TRACE_PRINT) console.log(name, JSON.stringify(a), '\n', JSON.stringify(b));
+      const where = `prestateTracer ${diffMode} ${name}`;
+      if (diffMode) {
+        alike(withoutFees(a.pre, ours), withoutFees(b.pre, theirs), `${where} pre`);
+        alike(withoutFees(a.post, ours), withoutFees(b.post, theirs), `${where} post`);
+      } else {
+        alike(withoutFees(a, ours), withoutFees(b, theirs), where);
+      }
+    }
+  }
+}
+
+async function steps(ours, theirs) {
+  for (const name of Object.keys(ours.hashes)) {
+    const options = { enableMemory: true, enableReturnData: true };
+    const a = await ours.provider.send('debug_traceTransaction', [ours.hashes[name], options]);
+    const b = await theirs.provider.send('debug_traceTransaction', [theirs.hashes[name], options]);
+    same(a.failed, b.failed, `failed ${name}`);
+    same(a.gas, b.gas, `gas ${name}`);
+    same(a.returnValue, b.returnValue, `returnValue ${name}`);
+    same(a.structLogs.length, b.structLogs.length, `steps ${name}`);
+    for (let i = 0; i < a.structLogs.length; i += 1) {
+      alike(a.structLogs[i], b.structLogs[i], `${name} step ${i}`, skipped(a.structLogs[i]));
+    }
+  }
+}
+
+/// What anvil says otherwise than go-ethereum in a step.
+function skipped(step) {
+  return ['error', 'refund', 'memory', 'returnData', 'storage', ...(step.op.startsWith('CREATE') ? ['gasCost'] : [])];
+}
+
+const node = await startNode('--rpc-namespaces', 'eth,net,web3,debug');
+const anvil = await startAnvil();
+const ours = await script(node.url, 1337);
+const theirs = await script(anvil.url, 1337);
+expect(ours.to === theirs.to, 'the same addresses');
+await calls(ours, theirs);
+await prestates(ours, theirs);
+await steps(ours, theirs);
+await node.stop();
+anvil.stop();
+console.log(`trace: ${checked()} checks`);
+process.exit(0);
