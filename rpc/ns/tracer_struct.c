@@ -72,14 +72,6 @@ static const struct seen_storage *see_slot(struct struct_tracer *t, const struct
     return storage;
 }
 
-/// Digits without 0x: go-ethereum's form of memory and storage.
-static void put_digits(struct json_writer *w, bytes_t word)
-{
-    char text[65];
-    hex_encode(text, word);
-    jw_str(w, text);
-}
-
 static void put_storage(struct struct_tracer *t, const struct trace_step *step)
 {
     const size_t needs = step->op == OP_SSTORE ? 2 : 1;
@@ -93,10 +85,7 @@ static void put_storage(struct struct_tracer *t, const struct trace_step *step)
     jw_key(w, "storage");
     jw_open(w, '{');
     for (const struct seen_slot *s = storage->slots; s != NULL; s = s->next) {
-        char key[65];
-        hex_encode(key, BYTES_OF(s->key));
-        jw_key(w, key);
-        put_digits(w, BYTES_OF(s->value));
+        jw_kv_hash(w, hex_hash(&s->key).s, &s->value);
         if (w->buf->full) return;
     }
     jw_close(w, '}');
@@ -161,7 +150,7 @@ static void struct_step(void *ctx, const struct trace_step *step)
         jw_key(w, "memory");
         jw_open(w, '[');
         for (size_t at = 0; at + 32 <= step->memory.len && !w->buf->full; at += 32) {
-            put_digits(w, bytes_make(step->memory.data + at, 32));
+            jw_data(w, bytes_make(step->memory.data + at, 32));
         }
         jw_close(w, ']');
     }

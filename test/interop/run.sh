@@ -42,9 +42,10 @@ if [ -x "$(dirname "$CAIRND")/tools/evm_cases" ]; then
 else
     missing differential "make tools"
 fi
-# The system contracts on anvil; then the accounts that cairnd puts into a genesis, against the
+# Traces beside anvil's. The system contracts on anvil; then the accounts that cairnd puts into a genesis, against the
 # deployment on an independent EVM.
 if "$work/node_modules/.bin/anvil" --version >/dev/null 2>&1; then
+    "$NODE" "$root/test/interop/trace.mjs" || failed=$((failed + 1))
     CAIRN_BIN=$(dirname "$CAIRND") "$NODE" "$root/test/contracts/run.mjs" || failed=$((failed + 1))
     net=$(mktemp -d)
     "$NODE" "$root/test/contracts/run.mjs" --params >"$net/gov.json"
