@@ -22,6 +22,7 @@ COMMAND(cmd_network_status);
 COMMAND(cmd_tx_send);
 COMMAND(cmd_tx_call);
 COMMAND(cmd_tx_show);
+COMMAND(cmd_tx_trace);
 COMMAND(cmd_call);
 
 COMMAND(cmd_model_create_family);

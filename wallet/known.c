@@ -90,21 +90,25 @@ json_t *known_logs(const json_t *logs)
     return out;
 }
 
-/// Arguments as "a=1 b=0x..", long ones cut.
-static void print_args(struct ctx *ctx, const char *lead, const char *name, json_t *args)
+void known_put_args(struct buf *b, const json_t *args)
 {
-    struct buf b;
-    buf_init(&b, (size_t)1 << 20);
     const char *key;
     json_t *v;
-    json_object_foreach(args, key, v)
+    json_object_foreach((json_t *)args, key, v)
     {
         char *text = json_is_string(v)
                          ? strdup(json_string_value(v))
                          : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-        if (text != NULL) buf_printf(&b, " %s=%.80s%s", key, text, strlen(text) > 80 ? ".." : "");
+        if (text != NULL) buf_printf(b, " %s=%.80s%s", key, text, strlen(text) > 80 ? ".." : "");
         free(text);
     }
+}
+
+static void print_args(struct ctx *ctx, const char *lead, const char *name, const json_t *args)
+{
+    struct buf b;
+    buf_init(&b, (size_t)1 << 20);
+    known_put_args(&b, args);
     buf_put_u8(&b, 0);
     out_field(ctx, lead, "%s%s", name, (const char *)b.data);
     buf_deinit(&b);

@@ -3,6 +3,7 @@
 
 /// The system contracts by name: what a call or a log of theirs says, in words.
 
+#include "chain/base/buf.h"
 #include "chain/fed/contracts.h"
 #include "wallet/contract.h"
 #include "wallet/ctx.h"
@@ -22,6 +23,9 @@ json_t *known_logs(const json_t *logs);
 /// Prints what known_call and known_logs made.
 void known_print_call(struct ctx *ctx, const json_t *call);
 void known_print_logs(struct ctx *ctx, const json_t *logs);
+
+/// Appends decoded arguments as " a=1 b=0x..", long ones cut.
+void known_put_args(struct buf *b, const json_t *args);
 
 /// The name of a system contract at this address, or NULL.
 const char *known_contract_name(const address_t *a);
