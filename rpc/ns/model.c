@@ -111,7 +111,7 @@ static bool find_version(struct rpc_call *call, struct fed_site *f, size_t index
     uint8_t raw[33] = {0};
     char even[66];
     if (digits.len > 64) return rpc_fail_param(call, "version", "an id", param_at(call, index));
-    memcpy(even, digits.data, digits.len);
+    if (digits.len != 0) memcpy(even, digits.data, digits.len);
     if (digits.len % 2 != 0) even[digits.len] = '0';
     size_t len = 0;
     const size_t even_len = digits.len + digits.len % 2;
