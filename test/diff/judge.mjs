@@ -72,6 +72,60 @@ async function shrinkBytes(hexText, attempt) {
   }
 }
 
+/** What an instruction takes from the stack and gives to it. */
+function stackEffect(op) {
+  if (op >= 0x5f && op <= 0x7f) return [0, 1];
+  if (op >= 0x80 && op <= 0x8f) return null; // DUP and SWAP keep what lies deeper
+  if (op >= 0x90 && op <= 0x9f) return [0, 0];
+  if (op >= 0xa0 && op <= 0xa4) return [op - 0xa0 + 2, 0];
+  const known = { 2: [1, 2, 3, 4, 5, 6, 7, 10, 11, 16, 17, 18, 19, 20, 22, 23, 24, 26, 27, 28, 29, 32],
+    1: [0x15, 0x19, 0x31, 0x35, 0x3b, 0x3f, 0x40, 0x49, 0x51, 0x54, 0x5c], 3: [8, 9, 0xf0],
+    0: [0x30, 0x32, 0x33, 0x34, 0x36, 0x38, 0x3a, 0x3d, ...Array.from({ length: 8 }, (_, i) => 0x41 + i), 0x4a, 0x58,
+      0x59, 0x5a], 4: [0xf5], 6: [0xf4, 0xfa], 7: [0xf1, 0xf2] };
+  for (const [takes, ops] of Object.entries(known)) if (ops.includes(op)) return [Number(takes), 1];
+  const silent = { 3: [0x37, 0x39, 0x3e, 0x5e], 4: [0x3c], 2: [0x52, 0x53, 0x55, 0x57, 0x5d], 1: [0x50, 0x56] };
+  for (const [takes, ops] of Object.entries(silent)) if (ops.includes(op)) return [Number(takes), 0];
+  return null;
+}
+
+/** The instructions of a code, each as its hexadecimal text. */
+function instructions(hexText) {
+  const out = [];
+  for (let at = 2; at < hexText.length;) {
+    const op = Number.parseInt(hexText.slice(at, at + 2), 16);
+    const size = op >= 0x60 && op <= 0x7f ? op - 0x5e : 1;
+    out.push(hexText.slice(at, at + 2 * size));
+    at += 2 * size;
+  }
+  return out;
+}
+
+/** Instructions become POPs and PUSHes of the same effect, which then go away in groups. */
+async function shrinkInstructions(hexText, attempt) {
+  let list = instructions(hexText);
+  const put = async (at, size, ...texts) => {
+    const changed = [...list.slice(0, at), ...texts, ...list.slice(at + size)];
+    if (!(await attempt(`0x${changed.join('')}`))) return false;
+    list = instructions(`0x${changed.join('')}`);
+    return true;
+  };
+  const width = (at, size) => list.slice(at, at + size).join('').length / 2;
+  for (let at = 0; at < list.length; at++) {
+    const op = Number.parseInt(list[at].slice(0, 2), 16);
+    const effect = op === 0x50 || op === 0x60 ? null : stackEffect(op);
+    if (effect) await put(at, 1, ...Array(effect[0]).fill('50'), ...Array(effect[1]).fill('6001'));
+  }
+  for (const size of [6, 4, 3, 2, 1]) {
+    for (let at = 0; at + size <= list.length;) {
+      // Without them; or something as long in their place, where jumps would miss their goals.
+      if (await put(at, size)) continue;
+      const filler = Array(width(at, size)).fill('5b');
+      if (list[at] !== '5b') await put(at, size, ...filler);
+      at++;
+    }
+  }
+}
+
 /** A case with the same differences from which nothing more can be taken away, within a time. */
 export async function minimise(cairn, c, wanted, milliseconds) {
   const until = Date.now() + milliseconds;
@@ -102,6 +156,7 @@ export async function minimise(cairn, c, wanted, milliseconds) {
     await shrinkBytes(best.tx.data, (data) => attempt(tx({ data })));
     for (const who of Object.keys(best.pre)) {
       await shrinkBytes(best.pre[who].code, (code) => attempt(pre(who, { code })));
+      await shrinkInstructions(best.pre[who].code, (code) => attempt(pre(who, { code })));
       for (const slot of Object.keys(best.pre[who].storage)) {
         await attempt(pre(who, { storage: less(best.pre[who].storage, slot) }));
       }

@@ -16,7 +16,7 @@ import { makeCase, stateTest } from './generate.mjs';
 import { excluded, firstStep, minimise, outcome, runBoth } from './judge.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const MINIMISE_MS = 60000;
+const MINIMISE_MS = 120000;
 const MINIMISED = 5; // per worker; further differences are only named
 
 const options = { seed: '1', count: '2000', workers: '2', out: 'build/diff', from: '0' };
