@@ -23,7 +23,8 @@ export class Cairn {
     if (this.dead) return Promise.reject(this.dead);
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
-      this.child.stdin.write(`${JSON.stringify({ fork: c.fork, env: c.env, pre: c.pre, txbytes: c.txbytes, trace })}\n`);
+      const line = JSON.stringify({ fork: c.fork, env: c.env, pre: c.pre, txbytes: c.txbytes, trace });
+      this.child.stdin.write(`${line}\n`);
     });
   }
 

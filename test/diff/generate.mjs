@@ -2,16 +2,12 @@
 // Makes state tests from a seed: a world of a few contracts, a block and one signed transaction.
 
 import { tx as txs, common as commons, util } from './deps.mjs';
-import { CONTRACTS, address, initCode, mutate, program, recursion } from './program.mjs';
+import { AUTHORITIES, AUTHORITY_SECRETS, COINBASE, CONTRACTS, SECRET, SENDER, address } from './people.mjs';
+import { initCode, mutate, program, recursion } from './program.mjs';
 import { pickPrecompile, precompileInput } from './precompiles.mjs';
 import { Random } from './random.mjs';
 
 export const FORKS = ['Berlin', 'London', 'Paris', 'Shanghai', 'Cancun', 'Prague'];
-const SECRET = `0x${'45'.padStart(64, 'a9')}`;
-export const SENDER = util.createAddressFromPrivateKey(util.hexToBytes(SECRET)).toString();
-const AUTHORITY_SECRETS = ['0x'.padEnd(66, '1c'), '0x'.padEnd(66, '2d')];
-const AUTHORITIES = AUTHORITY_SECRETS.map((s) => util.createAddressFromPrivateKey(util.hexToBytes(s)).toString());
-
 const hex = (n) => `0x${BigInt(n).toString(16)}`;
 const hexBytes = (b) => `0x${Buffer.from(b).toString('hex')}`;
 
@@ -53,7 +49,7 @@ function makePre(r, g) {
 
 function accessList(r) {
   return Array.from({ length: r.below(4) }, () => ({
-    address: r.pick([address(r.below(CONTRACTS)), address(100), hex(r.between(1, 10)).slice(2).padStart(40, '0')])
+    address: r.pick([address(r.below(CONTRACTS)), address(100), COINBASE, AUTHORITIES[0], hex(r.between(1, 10)).slice(2).padStart(40, '0')])
       .replace(/^(0x)?/, '0x'),
     storageKeys: Array.from({ length: r.below(4) }, () => util.bytesToHex(util.setLengthLeft(
       util.bigIntToUnpaddedBytes(BigInt(r.below(5))), 32))),
@@ -122,7 +118,7 @@ export function makeCase(seed, index) {
   const number = r.pick([1, 5, 255, 256, 257, 258, 1000]);
   const g = { london: level >= 1, shanghai: level >= 3, cancun: level >= 4, prague: level >= 5, number, depth: 0 };
   const env = {
-    currentCoinbase: r.chance(0.9) ? '0x2adc25665018aa1fe0e6bc666dac8fc2697ff9ba' : address(r.below(CONTRACTS)),
+    currentCoinbase: r.chance(0.9) ? COINBASE : address(r.below(CONTRACTS)),
     currentNumber: hex(number),
     currentTimestamp: hex(1000 + r.below(1000000)),
     currentGasLimit: hex(r.chance(0.98) ? 30000000 : 100000),

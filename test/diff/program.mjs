@@ -2,10 +2,8 @@
 // Random bytecode that does something: operands are pushed before the operation that takes them,
 // memory and storage are touched where other steps will look, calls go to accounts that exist.
 
+import { AUTHORITIES, CONTRACTS, COINBASE, SENDER, address } from './people.mjs';
 import { pickPrecompile, precompileInput } from './precompiles.mjs';
-
-export const address = (n) => `0x${(0xc0de0000 + n).toString(16).padStart(40, '0')}`;
-export const CONTRACTS = 5;
 
 /** Bytes in the making. `height` is a lower bound of what is on the stack. */
 class Code {
@@ -66,7 +64,7 @@ function arithmetic(r, c) {
 
 function someAddress(r) {
   return BigInt(r.weighted([[10, address(r.below(CONTRACTS))], [2, address(100)], [2, address(200)], [1, address(300)],
-    [1, r.between(1, 18)], [1, '0x00'], [1, r.bits(160)]]));
+    [1, COINBASE], [1, SENDER], [2, r.pick(AUTHORITIES)], [1, r.between(1, 18)], [1, '0x00'], [1, r.bits(160)]]));
 }
 
 function environment(r, c, g) {

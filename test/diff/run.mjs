@@ -193,6 +193,7 @@ if (options.file) {
   const t = await parallel(count, Number(options.workers));
   const covered = coverage(t, count);
   for (const [name, n] of Object.entries(t.excluded)) console.log(`excluded (the other side is wrong): ${n} ${name}`);
-  console.log(`differential: ${t.passed} passed, ${t.failed} failed, seed ${seed}, ${Math.round((Date.now() - began) / 1000)} s`);
+  const seconds = Math.round((Date.now() - began) / 1000);
+  console.log(`differential: ${t.passed} passed, ${t.failed} failed, seed ${seed}, ${seconds} s`);
   process.exitCode = t.failed || broken || !covered ? 1 : 0;
 }
