@@ -8,6 +8,7 @@ import { pickPrecompile, precompileInput } from './precompiles.mjs';
 import { Random } from './random.mjs';
 
 export const FORKS = ['Berlin', 'London', 'Paris', 'Shanghai', 'Cancun', 'Prague'];
+
 const hex = (n) => `0x${BigInt(n).toString(16)}`;
 const hexBytes = (b) => `0x${Buffer.from(b).toString('hex')}`;
 
@@ -49,8 +50,8 @@ function makePre(r, g) {
 
 function accessList(r) {
   return Array.from({ length: r.below(4) }, () => ({
-    address: r.pick([address(r.below(CONTRACTS)), address(100), COINBASE, AUTHORITIES[0], hex(r.between(1, 10)).slice(2).padStart(40, '0')])
-      .replace(/^(0x)?/, '0x'),
+    address: r.pick([address(r.below(CONTRACTS)), address(100), COINBASE, AUTHORITIES[0],
+      `0x${r.between(1, 17).toString(16).padStart(40, '0')}`]),
     storageKeys: Array.from({ length: r.below(4) }, () => util.bytesToHex(util.setLengthLeft(
       util.bigIntToUnpaddedBytes(BigInt(r.below(5))), 32))),
   }));
