@@ -100,7 +100,8 @@ function makeTx(r, g, fork, pre, env) {
   if (type >= 1) fields.accessList = accessList(r);
   const base = BigInt(env.currentBaseFee);
   if (type >= 2) {
-    fields.maxFeePerGas = hex(base + BigInt(r.below(20)) - (r.chance(0.02) ? 1n : 0n));
+    const fee = base + BigInt(r.below(20)) - (r.chance(0.02) ? 1n : 0n);
+    fields.maxFeePerGas = hex(fee < 0n ? 0n : fee);
     const cap = Number(BigInt(fields.maxFeePerGas));
     fields.maxPriorityFeePerGas = hex(r.below(cap + 1));
   } else {
