@@ -5,7 +5,7 @@
 struct sender {
     address_t address;
     struct pool_account account;
-    struct pool_tx *txs[TXPOOL_SENDER_SLOTS];
+    struct pool_tx *txs[TXPOOL_SENDER_SLOTS + 1]; // one more: may_add
     size_t count;
     size_t pending; ///< the first so many are pending
     size_t index;   ///< own place in `live`
@@ -314,6 +314,14 @@ static bool would_be_pending(const struct sender *s, const struct pool_account *
     return next == nonce;
 }
 
+/// Has the sender a place left? All taken by transactions that wait behind a gap, the one that
+/// fills the gap still comes in: else none of them could ever leave.
+static bool may_add(const struct txpool *p, const struct sender *s, bool pending)
+{
+    if (s == NULL || s->count < p->options.sender_max) return true;
+    return s->count == p->options.sender_max && pending && s->pending < s->count;
+}
+
 static bool trim_one(struct txpool *p, bool pending, const struct pool_tx *spare, uint64_t now_s)
 {
     struct sender *victim = NULL;
@@ -366,8 +374,8 @@ enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct po
     if (replaces) {
         if (!may_replace(p, &s->txs[at]->tx, tx, hint)) return POOL_REPLACEMENT_UNDERPRICED;
     } else {
-        if (s != NULL && s->count >= p->options.sender_max) return POOL_SENDER_FULL;
         const bool pending = would_be_pending(s, account, tx->nonce);
+        if (!may_add(p, s, pending)) return POOL_SENDER_FULL;
         const size_t used = pending ? p->pending : p->queued;
         const size_t max = pending ? p->options.pending_max : p->options.queued_max;
         if (used >= max && !make_room(p, s, t, pending, now_s)) return POOL_FULL;

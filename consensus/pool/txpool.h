@@ -28,7 +28,7 @@ enum pool_result {
     POOL_KNOWN,
     POOL_NONCE_TOO_LOW,
     POOL_NONCE_GAP,   ///< further than 64 ahead of the account's nonce
-    POOL_SENDER_FULL, ///< 64 of this sender are here
+    POOL_SENDER_FULL, ///< 64 of this sender are here and this one fills no gap
     POOL_UNDERPRICED, ///< below the pool's floor
     POOL_REPLACEMENT_UNDERPRICED,
     POOL_INSUFFICIENT_FUNDS, ///< the balance does not cover the sum of what is pending

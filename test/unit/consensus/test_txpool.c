@@ -121,6 +121,28 @@ Test(txpool, nonces_and_slots)
     close_pool();
 }
 
+/// Goal: transactions that came out of order and took all places do not lock out the one they
+/// wait for.
+Test(txpool, the_gap_is_filled_when_all_slots_are_taken)
+{
+    open_pool(200, 200);
+    for (uint64_t i = 1; i <= 64; i++) cr_expect_eq(add(1, i, 5), POOL_ADDED);
+    expect_counts(0, 64, "all wait");
+    cr_expect_eq(add(1, 0, 5), POOL_ADDED);
+    expect_counts(65, 0, "none waits");
+    cr_expect_eq(add(1, 3, 50), POOL_ADDED, "a replacement still fits");
+    expect_counts(65, 0, "replaced");
+    cr_expect_eq(add(1, 65, 5), POOL_NONCE_GAP);
+
+    for (uint64_t i = 1; i <= 20; i++) cr_expect_eq(add(2, i, 5), POOL_ADDED);
+    for (uint64_t i = 22; i <= 64; i++) cr_expect_eq(add(2, i, 5), POOL_ADDED);
+    cr_expect_eq(add(2, 0, 5), POOL_ADDED);
+    expect_counts(65 + 21, 43, "64 taken, 21 is missing");
+    cr_expect_eq(add(2, 21, 5), POOL_ADDED);
+    expect_counts(65 + 65, 0, "filled");
+    close_pool();
+}
+
 Test(txpool, the_balance_covers_the_sum)
 {
     open_pool(100, 100);
