@@ -100,10 +100,11 @@ static bool put_pending_block(struct rpc_call *call, const struct snapshot *s, b
     jw_open(w, '{');
     jw_kv_qty(w, "number", s->number);
     jw_kv_hash(w, "parentHash", &s->hash);
-    static const char *const unknown[] = {
-        "hash",         "nonce",   "logsBloom",        "miner",    "stateRoot",
-        "receiptsRoot", "mixHash", "transactionsRoot", "extraData"};
+    static const char *const unknown[] = {"hash",    "nonce",           "logsBloom",
+                                          "miner",   "stateRoot",       "receiptsRoot",
+                                          "mixHash", "transactionsRoot"};
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) jw_kv_null(w, unknown[i]);
+    jw_kv_data(w, "extraData", (bytes_t){NULL, 0}); // ethers and web3.py take no null here
     jw_kv_hash(w, "sha3Uncles", &h->ommers_hash);
     jw_kv_qty256(w, "difficulty", &h->difficulty);
     jw_kv_qty(w, "gasLimit", h->gas_limit);

@@ -765,6 +765,7 @@ static void check_rest(struct fixture *f)
     json_decref(v);
     v = ask(f, "eth_getBlockByNumber", "[\"pending\",true]");
     cr_expect(json_is_null(json_object_get(v, "hash")));
+    cr_expect_str_eq(text_at(v, "extraData"), "0x", "client libraries take no null here");
     json_decref(v);
     v = ask(f, "rpc_modules", "[]");
     cr_expect_eq(json_object_size(v), 10);
