@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define KEYSTORE_MAX_BYTES ((size_t)64 * 1024)
 #define NAME_MAX_LEN 64
@@ -138,6 +139,14 @@ char *account_name_of(struct ctx *ctx, const address_t *address)
     }
     json_decref(list);
     return found;
+}
+
+bool account_exists(const struct ctx *ctx, const char *name)
+{
+    char *path = account_path(ctx, name);
+    const bool there = access(path, F_OK) == 0;
+    free(path);
+    return there;
 }
 
 static enum exit_code find_by_name(struct ctx *ctx, struct account *out, const char *name)

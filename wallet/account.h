@@ -36,6 +36,9 @@ enum exit_code account_list(struct ctx *ctx, json_t **out);
 /// key. @return EXIT_ACCOUNT for a wrong password
 enum exit_code account_unlock(struct ctx *ctx, struct secret_key **out, const struct account *a);
 
+/// Is there a keystore file of this name? `name` is well-formed (account_name_ok).
+bool account_exists(const struct ctx *ctx, const char *name);
+
 /// Encrypts `key` under `password` into a new file.
 /// @param light  cheap scrypt: tests and throw-away keys
 /// @return EXIT_STORE if the name is taken or the folder cannot be written

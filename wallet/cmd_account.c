@@ -182,9 +182,14 @@ static enum exit_code keep_key(struct ctx *ctx, const char *name, const struct s
     return EXIT_DONE;
 }
 
+/// A new account's name is well-formed and free. Asked before words are shown or typed.
 static enum exit_code check_name(struct ctx *ctx, const char *name)
 {
-    if (account_name_ok(name)) return EXIT_DONE;
+    if (account_name_ok(name)) {
+        if (!account_exists(ctx, name)) return EXIT_DONE;
+        return fail(ctx, EXIT_STORE, "choose another name", "there is an account named %s already",
+                    name);
+    }
     return fail(ctx, EXIT_USAGE, NULL,
                 "`%s` is no name for an account: letters, digits, `.`, `_`, `-`, at most 64", name);
 }

@@ -45,14 +45,12 @@ int main(int argc, char **argv)
     const struct command *command = NULL;
     struct args args;
     enum exit_code code = options_parse(&ctx, &command, &args, argc, argv);
-    if (code == EXIT_DONE && command == NULL) return EXIT_DONE; // help was printed
-
-    if (code == EXIT_DONE && !needs_nothing(command)) {
+    if (code == EXIT_DONE && command != NULL && !needs_nothing(command)) {
         const err_t err = secp_setup();
         if (!err_ok(err)) code = fail_err(&ctx, EXIT_INTERNAL, "secp256k1", err);
         if (code == EXIT_DONE) code = profile_open(&ctx);
     }
-    if (code == EXIT_DONE) code = command->run(&ctx, &args);
+    if (code == EXIT_DONE && command != NULL) code = command->run(&ctx, &args); // else: help
     code = out_finish(&ctx, code);
     client_close(ctx.client);
     profile_close(&ctx);

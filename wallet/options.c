@@ -101,7 +101,10 @@ bool options_topic(struct ctx *ctx, const char *topic)
 {
     for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
         if (strcmp(topics[i].name, topic) == 0) {
-            (void)fputs(topics[i].text, ctx->out);
+            if (ctx->set.json)
+                result_set(ctx, "help", json_string(topics[i].text));
+            else
+                (void)fputs(topics[i].text, ctx->out);
             return true;
         }
     }
@@ -134,9 +137,8 @@ static void print_command_line(FILE *f, const struct command *c)
         (void)fprintf(f, "  %-34s %s\n", left, c->about);
 }
 
-void options_help(struct ctx *ctx, const char *noun, const char *verb)
+static void print_help(FILE *f, const char *noun, const char *verb)
 {
-    FILE *f = ctx->out;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command *c = &COMMANDS[i];
         if (noun == NULL || strcmp(c->noun, noun) != 0 || !same_word(c->verb, verb)) continue;
@@ -171,6 +173,21 @@ void options_help(struct ctx *ctx, const char *noun, const char *verb)
     (void)fputs("\n`cairn COMMAND --help` shows flags and examples of one command;\n"
                 "`cairn help TOPIC` explains: rounds, keys, votes, units, exit-codes.\n",
                 f);
+}
+
+void options_help(struct ctx *ctx, const char *noun, const char *verb)
+{
+    if (!ctx->set.json) {
+        print_help(ctx->out, noun, verb);
+        return;
+    }
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+    if (f == NULL) return;
+    print_help(f, noun, verb);
+    if (fclose(f) == 0) result_set(ctx, "help", json_string(text));
+    free(text);
 }
 
 // ---- parsing ------------------------------------------------------------------------------
@@ -351,7 +368,8 @@ enum exit_code options_parse(struct ctx *ctx, const struct command **out_command
         if (is_noun(noun) && (asks || verb == NULL)) {
             options_help(ctx, noun, NULL);
             if (asks) return EXIT_DONE;
-            return fail(ctx, EXIT_USAGE, NULL, "`%s` needs one of the words above", noun);
+            return fail(ctx, EXIT_USAGE, NULL,
+                        "`%s` needs one more word; `cairn %s --help` lists them", noun, noun);
         }
         return unknown_command(ctx, noun, verb);
     }

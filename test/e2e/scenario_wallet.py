@@ -92,6 +92,8 @@ def accounts(w):
     key.write_text("00" * 32)
     w.run("account", "import", "zero", "--key-file", key, code=2)
     w.run("account", "import", "copy", "--keystore", w.home / "keystore" / "one.json", code=3)
+    taken = w.run("--yes", "account", "new", "one", code=3)
+    expect("already" in taken["error"]["message"], f"a taken name is refused before words are shown: {taken}")
 
     for path in (w.home / "keystore").iterdir():
         mode = stat.S_IMODE(path.stat().st_mode)

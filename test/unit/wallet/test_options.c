@@ -128,6 +128,27 @@ Test(options, refusals)
     }
 }
 
+/// Goal: with --json help is a field of the one object, never loose text on standard output.
+Test(options, help_in_json)
+{
+    static const char *const lines[] = {"cairn --json", "cairn --json tx", "cairn --json --help",
+                                        "cairn --json tx send --help"};
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct sink s;
+        char store[1024];
+        const struct command *c;
+        struct args a;
+        sink_open(&s);
+        (void)parse(&s, &c, &a, lines[i], store);
+        sink_flush(&s);
+        cr_expect_eq(s.out_len, 0, "%s prints %s", lines[i], s.out);
+        cr_expect_not_null(
+            strstr(json_string_value(json_object_get(s.ctx.result, "help")), "usage: cairn"), "%s",
+            lines[i]);
+        sink_close(&s);
+    }
+}
+
 /// Goal: every command has a sentence, help that shows it, and examples that parse.
 Test(options, every_command)
 {
