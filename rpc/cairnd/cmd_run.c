@@ -107,6 +107,8 @@ static bool parse_pool_size(const char *text, size_t *pending, size_t *queued)
     return a > 0 && a <= 1000000 && b <= 1000000;
 }
 
+enum { DEV_PERIOD_MAX_MS = 24 * 3600 * 1000 };
+
 static int node_options_of(struct run *r, struct node_options *o)
 {
     const struct config *c = &r->config;
@@ -145,6 +147,11 @@ static int node_options_of(struct run *r, struct node_options *o)
 /// --dev: a temporary directory, a fresh key with its empty guard, a genesis in memory.
 static int open_dev(struct run *r)
 {
+    const uint64_t period_ms = config_number(&r->config, SET_dev_period);
+    if (period_ms > DEV_PERIOD_MAX_MS) {
+        return fail(EXIT_USAGE, "--dev-period is %" PRIu64 "\nhint: want at most %d (a day)",
+                    period_ms, DEV_PERIOD_MAX_MS);
+    }
     const char *base = getenv("TMPDIR");
     if (asprintf(&r->data_dir, "%s/cairn-dev-XXXXXX", base != NULL ? base : "/tmp") < 0) {
         r->data_dir = NULL;

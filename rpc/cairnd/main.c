@@ -10,19 +10,50 @@ struct command {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *help;
+    const char *usage; ///< lines after "usage: ", flags and examples
 };
 
 static const struct command commands[] = {
-    {"run", cmd_run, "run a node (the default)"},
-    {"init", cmd_init, "make a data directory from a genesis file"},
-    {"network", cmd_network, "network init: keys, genesis and one folder per node"},
-    {"check", cmd_check, "everything run would refuse, without opening a port"},
-    {"config", cmd_config, "config show [--toml], config explain KEY"},
-    {"key", cmd_key, "key new | show | address: the node key"},
-    {"genesis", cmd_genesis, "genesis hash | check FILE"},
-    {"verify", cmd_verify, "check hashes, roots and links; --deep executes all blocks again"},
-    {"statetest", cmd_statetest, "run official Ethereum state tests; --trace for each step"},
-    {"t8n", cmd_t8n, "the transition tool: alloc, env and transactions to a new state"},
+    {"run", cmd_run, "run a node (the default)", NULL},
+    {"init", cmd_init, "make a data directory from a genesis file",
+     "cairnd init --genesis FILE [--data-dir DIR]\n\n"
+     "Idempotent for the same file; a directory of another genesis is refused (exit 6).\n\n"
+     "examples:\n"
+     "  cairnd init --genesis net/genesis.json --data-dir node\n"
+     "  cairnd key new --data-dir node            then the key, and cairnd --data-dir node\n"},
+    {"network", cmd_network, "network init: keys, genesis and one folder per node", NULL},
+    {"check", cmd_check, "everything run would refuse, without opening a port",
+     "cairnd check [flags of run]\n\n"
+     "examples:\n"
+     "  cairnd check --data-dir net/validator-1\n"
+     "  cairnd check --data-dir net/validator-1 --rpc-listen 127.0.0.1:8546\n"},
+    {"config", cmd_config, "config show [--toml], config explain KEY",
+     "cairnd config show [--toml] [flags of run]\n"
+     "       cairnd config explain KEY\n\n"
+     "  --toml   a complete commented cairnd.toml instead of values and their sources\n\n"
+     "examples:\n"
+     "  cairnd config show --data-dir net/validator-1\n"
+     "  cairnd config explain rpc-batch\n"},
+    {"key", cmd_key, "key new | show | address: the node key",
+     "cairnd key new | show | address [--data-dir DIR] [--node-key FILE]\n\n"
+     "The key is the node's identity and the validator's; its secret is never shown.\n\n"
+     "examples:\n"
+     "  cairnd key new --data-dir node\n"
+     "  cairnd key show --data-dir net/validator-1\n"},
+    {"genesis", cmd_genesis, "genesis hash | check FILE",
+     "cairnd genesis hash | check FILE\n\n"
+     "examples:\n"
+     "  cairnd genesis hash net/genesis.json\n"
+     "  cairnd genesis check net/genesis.json\n"},
+    {"verify", cmd_verify, "check hashes, roots and links; --deep executes all blocks again",
+     "cairnd verify [--deep] [--data-dir DIR] [--genesis FILE]\n\n"
+     "Reads only, also while the node runs. Exit 5 names what is damaged.\n\n"
+     "  --deep   recover every sender and execute every block again\n\n"
+     "examples:\n"
+     "  cairnd verify --data-dir net/validator-1\n"
+     "  cairnd verify --deep --data-dir net/validator-1\n"},
+    {"statetest", cmd_statetest, "run official Ethereum state tests; --trace for each step", NULL},
+    {"t8n", cmd_t8n, "the transition tool: alloc, env and transactions to a new state", NULL},
 };
 
 static int help(void)
@@ -40,6 +71,22 @@ static int help(void)
                  "exit codes: 0 done, 2 usage or configuration, 3 in use, 4 storage failed,\n"
                  "            5 data damaged, 6 genesis or version mismatch, 70 internal\n");
     return EXIT_DONE;
+}
+
+/// Help of one command; that of `network init` lists its own flags.
+static int help_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(word, commands[i].name) != 0 || commands[i].usage == NULL) continue;
+        (void)printf("cairnd %s: %s\n\nusage: %s", word, commands[i].help, commands[i].usage);
+        return EXIT_DONE;
+    }
+    if (strcmp(word, "network") != 0) return help();
+    char network[] = "network";
+    char init[] = "init";
+    char flag[] = "--help";
+    char *argv[] = {network, init, flag, NULL};
+    return cmd_network(3, argv);
 }
 
 static int version(int argc, char **argv)
@@ -67,6 +114,7 @@ static int unknown_command(const char *word)
 
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "help") == 0) return help_of(argv[2]);
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) return help();
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
         return version(argc - 1, argv + 1);
@@ -74,7 +122,7 @@ int main(int argc, char **argv)
     if (argc < 2 || argv[1][0] == '-') return cmd_run(argc, argv);
     const bool has_own_help = strcmp(argv[1], "statetest") == 0 || strcmp(argv[1], "t8n") == 0;
     for (int i = 2; i < argc && !has_own_help; i++) {
-        if (strcmp(argv[i], "--help") == 0) return help();
+        if (strcmp(argv[i], "--help") == 0) return help_of(argv[1]);
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);

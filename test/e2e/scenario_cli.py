@@ -55,6 +55,7 @@ def check_refusals(sandbox, net):
         (2, "there is no data directory", "run", "--data-dir", sandbox.dir / "nowhere"),
         (2, "--rpc-listen is", "--dev", "--rpc-listen", "8545"),
         (2, "reaches beyond this machine", "--dev", "--rpc-listen", "0.0.0.0:0"),
+        (2, "--dev-period is", "--dev", "--dev-period", "99999999999"),
         (2, "--pool-size is", "--dev", "--pool-size", "many"),
         (2, "no namespace or method \"personal\"", "--dev", "--rpc-listen", "127.0.0.1:0", "--rpc-namespaces", "eth,personal"),
         (2, "--block-period is", "network", "init", "--block-period", "1ms", "--dir", sandbox.dir / "other"),
@@ -122,6 +123,10 @@ def check_dev(sandbox):
 
 def run(sandbox, _rng):
     expect("usage:" in sandbox.program("cairnd", "--help"), "help")
+    for command in ("init", "check", "config", "key", "genesis", "verify"):
+        text = sandbox.program("cairnd", command, "--help")
+        expect(f"cairnd {command}: " in text and "examples:" in text, f"{command} --help: {text}")
+    expect("--validators" in sandbox.program("cairnd", "network", "init", "--help"), "its own flags")
     expect(json.loads(sandbox.program("cairnd", "version", "--json"))["version"].startswith("v"), "version")
     expect("rpc-listen" in sandbox.program("cairnd", "config", "show"), "config show")
     expect("default" in sandbox.program("cairnd", "config", "explain", "rpc-batch"), "config explain")
