@@ -37,6 +37,10 @@ err_t json_parse(json_t **out, bytes_t text, struct json_detail *detail)
         }
         return FAIL(LIMIT, "json: nested too deeply");
     }
+    if (text.len == 0) {
+        if (detail != NULL) snprintf(detail->text, sizeof detail->text, "nothing there");
+        return FAIL(MALFORMED, "json: empty");
+    }
     json_error_t error;
     json_t *value = json_loadb((const char *)text.data, text.len,
                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);

@@ -264,6 +264,15 @@ static err_t start_threads(struct node *n, struct node_detail *detail)
         guard_close(guard);
         return err;
     }
+    if (record.height > n->status.head_number + 1) {
+        LOG_WRN("guard",
+                "signed above the store's head: the store was lost, cut or replaced by an "
+                "older one",
+                "signed=%" PRIu64 " head=%" PRIu64
+                " hint=restore the store or let the other validators' blocks come; this one signs "
+                "nothing up to and including %" PRIu64,
+                record.height, n->status.head_number, record.height);
+    }
     struct qbft_options q = {.self = n->self,
                              .wire = (enum qbft_wire)n->options.qbft_wire,
                              .silent_through = guard_silent_through(guard),

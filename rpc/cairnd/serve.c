@@ -151,6 +151,8 @@ static void put_readiness(struct service *s, struct http_exchange *x)
         30 + 3 * qbft->block_period_ms / 1000 + qbft->empty_block_period_ms / 1000;
     if (node_failed(s->node, &why)) {
         reason = err_text(why);
+    } else if (!st.accepting_txs) {
+        reason = "the disk is nearly full: transactions are refused";
     } else if (st.pool_pending > 0 && age > most) {
         (void)snprintf(text, sizeof text, "head is %" PRIu64 " s old and transactions wait", age);
         reason = text;

@@ -123,7 +123,8 @@ const char *rpc_validity_text(enum tx_validity validity)
     case TX_VALID:
         return "valid";
     case TX_TYPE_NOT_SUPPORTED:
-        return "transaction type not supported";
+        return "transaction type not supported: this chain takes types 0, 1 and 2, and 4 from "
+               "Prague on; no blobs (type 3)";
     case TX_WRONG_CHAIN_ID:
         return "invalid chain id";
     case TX_BAD_SIGNATURE:
