@@ -99,7 +99,7 @@ static void open_dispatcher(struct fixture *f)
         .methods = RPC_METHODS,
         .method_count = RPC_METHOD_COUNT,
         .env = &f->env,
-        .namespaces = "eth,net,web3,txpool,qbft,model,round,reward,dao",
+        .namespaces = "eth,net,web3,txpool,debug,qbft,model,round,reward,dao",
     };
     char bad[64];
     cr_assert(err_ok(rpc_dispatcher_new(&f->dispatcher, &o, bad)));
@@ -768,13 +768,307 @@ static void check_rest(struct fixture *f)
     cr_expect_str_eq(text_at(v, "extraData"), "0x", "client libraries take no null here");
     json_decref(v);
     v = ask(f, "rpc_modules", "[]");
-    cr_expect_eq(json_object_size(v), 10);
+    cr_expect_eq(json_object_size(v), 11);
     json_decref(v);
     v = ask(f, "rpc.discover", "[]");
     cr_expect_eq(json_array_size(json_object_get(v, "methods")), RPC_METHOD_COUNT - 2,
                  "all but the two votes");
     json_decref(v);
     expect_error(f, "qbft_proposeValidatorVote", "[\"" OTHER "\",true]", -32601, "the method");
+}
+
+// ---- tracing ------------------------------------------------------------------------------
+
+#define A "0x00000000000000000000000000000000000000aa"
+#define B "0x00000000000000000000000000000000000000bb"
+#define HEIR "0x00000000000000000000000000000000000000cc"
+#define SLOT_1 "0x0000000000000000000000000000000000000000000000000000000000000001"
+#define WORD_5 "0x0000000000000000000000000000000000000000000000000000000000000005"
+/// Calls B, stores 5 in slot 1 and loads it, creates nothing much, logs, destructs itself.
+#define CODE_A                                                                                     \
+    "0x6000600060006000600060bb61fffff1506005600155600154506000600060"                             \
+    "00f05060076020"                                                                               \
+    "6000a160ccff"
+/// Panic(0x11).
+#define CODE_B                                                                                     \
+    "0x7f4e487b7100000000000000000000000000000000000000000000000000000000600052601160045260246000" \
+    "fd"
+
+/// debug_traceCall of A, which has this code, with these options (a JSON object's inside).
+static json_t *trace_code(struct fixture *f, const char *code, const char *options)
+{
+    char params[2048];
+    (void)snprintf(params, sizeof params,
+                   "[{\"to\":\"" A "\",\"gas\":\"0xfffff\"},\"latest\",{%s%s\"stateOverrides\":{"
+                   "\"" A "\":{\"code\":\"%s\",\"balance\":\"0x9\"},\"" B "\":{\"code\":\"" CODE_B
+                   "\"}}}]",
+                   options, options[0] != 0 ? "," : "", code);
+    return ask(f, "debug_traceCall", params);
+}
+
+#define CALL_TRACER "\"tracer\":\"callTracer\""
+
+/// Goal: the tree of a call has each kind of frame with what it did and why it failed.
+static void check_call_tracer(struct fixture *f)
+{
+    json_t *t = trace_code(f, CODE_A, CALL_TRACER ",\"tracerConfig\":{\"withLog\":true}");
+    cr_expect_str_eq(text_at(t, "type"), "CALL");
+    cr_expect_str_eq(text_at(t, "to"), A);
+    cr_expect_str_eq(text_at(t, "gas"), "0xfffff");
+    cr_expect_null(json_object_get(t, "error"));
+    const json_t *calls = json_object_get(t, "calls");
+    cr_assert_eq(json_array_size(calls), 3);
+    const json_t *c = json_array_get(calls, 0);
+    cr_expect_str_eq(text_at(c, "to"), B);
+    cr_expect_str_eq(text_at(c, "from"), A);
+    cr_expect_str_eq(text_at(c, "gas"), "0xffff");
+    cr_expect_str_eq(text_at(c, "error"), "execution reverted");
+    const u256_t panic = u256_from_u64(0x11);
+    cr_expect_str_eq(text_at(c, "revertReason"), abi_panic_text(&panic));
+    cr_expect_eq(strlen(text_at(c, "output")), 2 + 2 * 36);
+    c = json_array_get(calls, 1);
+    cr_expect_str_eq(text_at(c, "type"), "CREATE");
+    cr_expect_str_eq(text_at(c, "input"), "0x");
+    c = json_array_get(calls, 2);
+    cr_expect_str_eq(text_at(c, "type"), "SELFDESTRUCT");
+    cr_expect_str_eq(text_at(c, "to"), HEIR);
+    cr_expect_str_eq(text_at(c, "value"), "0x9");
+    const json_t *logs = json_object_get(t, "logs");
+    cr_assert_eq(json_array_size(logs), 1);
+    const json_t *log = json_array_get(logs, 0);
+    cr_expect_str_eq(text_at(log, "address"), A);
+    cr_expect_str_eq(text_at(log, "position"), "0x2");
+    cr_expect_eq(strlen(text_at(log, "data")), 66);
+    cr_expect_eq(json_array_size(json_object_get(log, "topics")), 1);
+    json_decref(t);
+
+    t = trace_code(f, CODE_A, CALL_TRACER ",\"tracerConfig\":{\"onlyTopCall\":true}");
+    cr_expect_null(json_object_get(t, "calls"));
+    cr_expect_null(json_object_get(t, "logs"));
+    json_decref(t);
+
+    static const struct {
+        const char *code;
+        const char *error;
+    } halts[] = {
+        {"0x0c", "invalid opcode: opcode 0xc not defined"},
+        {"0xfe", "invalid opcode: INVALID"},
+        {"0x600101", "stack underflow (1 <=> 2)"},
+        {"0x600356", "invalid jump destination"},
+        {"0x5b600056", "out of gas"},
+        {"0x5b6001600056", "stack limit reached 1024 (1023)"},
+        {"0x60006000fd", "execution reverted"},
+        {"0x60016000600e3e", "return data out of bounds"},
+        {"0x600660006000f0", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(halts); i++) {
+        t = trace_code(f, halts[i].code, CALL_TRACER);
+        const char *error = json_string_value(json_object_get(t, "error"));
+        if (halts[i].error == NULL)
+            cr_expect_null(error, "%s", halts[i].code);
+        else
+            cr_expect_str_eq(error, halts[i].error, "%s", halts[i].code);
+        json_decref(t);
+    }
+    // A log in what is undone is not told.
+    t = trace_code(f, "0x60006000a060006000fd", CALL_TRACER ",\"tracerConfig\":{\"withLog\":true}");
+    cr_expect_null(json_object_get(t, "logs"));
+    json_decref(t);
+}
+
+static const json_t *step_of(const json_t *trace, const char *op)
+{
+    size_t i;
+    const json_t *step;
+    json_array_foreach(json_object_get(trace, "structLogs"), i, step)
+    {
+        if (strcmp(text_at(step, "op"), op) == 0) return step;
+    }
+    return NULL;
+}
+
+/// Goal: struct logs have what the options ask for and cost what was paid.
+static void check_struct_logs(struct fixture *f)
+{
+    json_t *t = trace_code(f, CODE_A, "\"enableMemory\":true,\"enableReturnData\":true");
+    const json_t *steps = json_object_get(t, "structLogs");
+    cr_expect(json_is_false(json_object_get(t, "failed")));
+    const json_t *load = step_of(t, "SLOAD");
+    cr_assert_not_null(load);
+    const json_t *storage = json_object_get(load, "storage");
+    cr_expect_str_eq(text_at(storage, SLOT_1), WORD_5);
+    const json_t *stack = json_object_get(load, "stack");
+    cr_expect_str_eq(json_string_value(json_array_get(stack, 0)), "0x1");
+    cr_expect_eq(strlen(text_at(load, "returnData")), 2 + 2 * 36);
+    cr_expect_eq(json_array_size(json_object_get(step_of(t, "REVERT"), "memory")), 2);
+    cr_expect_eq(json_integer_value(json_object_get(step_of(t, "REVERT"), "depth")), 2);
+    // What a step costs is the difference to the next one of its depth that calls nothing.
+    size_t compared = 0;
+    for (size_t i = 0; i + 1 < json_array_size(steps); i++) {
+        const json_t *a = json_array_get(steps, i);
+        const json_t *b = json_array_get(steps, i + 1);
+        const char *op = text_at(a, "op");
+        if (!json_equal(json_object_get(a, "depth"), json_object_get(b, "depth")) ||
+            strcmp(op, "CREATE") == 0)
+            continue;
+        cr_expect_eq(json_integer_value(json_object_get(a, "gas")) -
+                         json_integer_value(json_object_get(b, "gas")),
+                     json_integer_value(json_object_get(a, "gasCost")), "step %zu %s", i, op);
+        compared++;
+    }
+    cr_expect_gt(compared, 25);
+    json_decref(t);
+
+    t = trace_code(f, CODE_A, "\"disableStack\":true,\"disableStorage\":true");
+    cr_expect_null(json_object_get(step_of(t, "SLOAD"), "stack"));
+    cr_expect_null(json_object_get(step_of(t, "SLOAD"), "storage"));
+    cr_expect_null(json_object_get(step_of(t, "SLOAD"), "memory"));
+    json_decref(t);
+    t = trace_code(f, CODE_A, "\"limit\":100");
+    cr_expect_leq(json_array_size(json_object_get(t, "structLogs")), 3);
+    json_decref(t);
+    t = trace_code(f, "0x600101", "");
+    cr_expect(json_is_true(json_object_get(t, "failed")));
+    cr_expect_str_eq(text_at(step_of(t, "ADD"), "error"), "stack underflow (1 <=> 2)");
+    json_decref(t);
+}
+
+static void check_prestate(struct fixture *f)
+{
+    json_t *t = trace_code(f, CODE_A, "\"tracer\":\"prestateTracer\"");
+    const json_t *a = json_object_get(t, A);
+    cr_expect_str_eq(text_at(a, "code"), CODE_A);
+    cr_expect_str_eq(text_at(a, "balance"), "0x9");
+    cr_expect_not_null(json_object_get(json_object_get(a, "storage"), SLOT_1));
+    cr_expect_str_eq(text_at(json_object_get(t, B), "code"), CODE_B);
+    cr_expect_str_eq(text_at(json_object_get(t, HEIR), "balance"), "0x0");
+    json_decref(t);
+    t = trace_code(f, CODE_A, "\"tracer\":\"prestateTracer\",\"tracerConfig\":{\"diffMode\":true}");
+    const json_t *pre = json_object_get(t, "pre");
+    const json_t *post = json_object_get(t, "post");
+    cr_expect_null(json_object_get(pre, B), "not changed");
+    cr_expect_null(json_object_get(json_object_get(pre, A), "storage"), "it was zero");
+    a = json_object_get(post, A);
+    cr_expect_str_eq(text_at(a, "balance"), "0x0");
+    cr_expect_str_eq(text_at(json_object_get(a, "storage"), SLOT_1), WORD_5);
+    cr_expect_null(json_object_get(a, "code"));
+    cr_expect_str_eq(text_at(json_object_get(post, HEIR), "balance"), "0x9");
+    json_decref(t);
+    t = trace_code(f, CODE_A, "\"tracer\":\"noopTracer\"");
+    cr_expect_eq(json_object_size(t), 0);
+    json_decref(t);
+}
+
+/// Goal: what is traced of included transactions is what their receipts say, also in the middle
+/// of a block.
+static void check_traced_blocks(struct fixture *f)
+{
+    const struct abi_value args[] = {abi_address(&f->other), abi_u64(5)};
+    json_t *receipt = invoke(f, FED_CAIRN_TOKEN, "transfer(address,uint256)", args, 2);
+    char params[256];
+    (void)snprintf(params, sizeof params,
+                   "[\"%s\",{" CALL_TRACER ",\"tracerConfig\":{\"withLog\":true}}]",
+                   text_at(receipt, "transactionHash"));
+    json_t *t = ask(f, "debug_traceTransaction", params);
+    cr_expect_str_eq(text_at(t, "gasUsed"), text_at(receipt, "gasUsed"));
+    const json_t *wanted = json_array_get(json_object_get(receipt, "logs"), 0);
+    // A proxy's implementation may be the one that logs: look below.
+    const json_t *frame = t;
+    while (json_object_get(frame, "logs") == NULL && json_object_get(frame, "calls") != NULL)
+        frame = json_array_get(json_object_get(frame, "calls"), 0);
+    const json_t *log = json_array_get(json_object_get(frame, "logs"), 0);
+    static const char *const same[] = {"address", "topics", "data"};
+    for (size_t i = 0; i < ARRAY_LEN(same); i++)
+        cr_expect(json_equal(json_object_get(log, same[i]), json_object_get(wanted, same[i])), "%s",
+                  same[i]);
+    cr_expect_str_eq(text_at(log, "index"), text_at(wanted, "logIndex"));
+    json_decref(t);
+    const uint64_t last = number_at(receipt, "blockNumber");
+    json_decref(receipt);
+
+    size_t most = 0;
+    for (uint64_t number = 1; number <= last; number++) {
+        (void)snprintf(params, sizeof params, "[\"0x%lx\",true]", (unsigned long)number);
+        json_t *block = ask(f, "eth_getBlockByNumber", params);
+        const json_t *txs = json_object_get(block, "transactions");
+        if (json_array_size(txs) > most) most = json_array_size(txs);
+        (void)snprintf(params, sizeof params, "[\"%s\",{\"tracer\":\"prestateTracer\"}]",
+                       text_at(block, "hash"));
+        json_t *traces = ask(f, "debug_traceBlockByHash", params);
+        cr_assert_eq(json_array_size(traces), json_array_size(txs));
+        for (size_t i = 0; i < json_array_size(txs); i++) {
+            const json_t *tx = json_array_get(txs, i);
+            const json_t *one = json_array_get(traces, i);
+            cr_expect_str_eq(text_at(one, "txHash"), text_at(tx, "hash"));
+            const json_t *sender =
+                json_object_get(json_object_get(one, "result"), text_at(tx, "from"));
+            cr_expect_eq((uint64_t)json_integer_value(json_object_get(sender, "nonce")),
+                         number_at(tx, "nonce"), "the state between two transactions");
+            (void)snprintf(params, sizeof params, "[\"%s\",{\"tracer\":\"prestateTracer\"}]",
+                           text_at(tx, "hash"));
+            json_t *alone = ask(f, "debug_traceTransaction", params);
+            cr_expect(json_equal(alone, json_object_get(one, "result")));
+            json_decref(alone);
+        }
+        json_decref(traces);
+        json_decref(block);
+    }
+    cr_expect_gt(most, 1, "a block with several transactions");
+}
+
+static void check_raw(struct fixture *f)
+{
+    json_t *block = ask(f, "eth_getBlockByNumber", "[\"0x1\",false]");
+    json_t *raw = ask(f, "debug_getRawBlock", "[\"0x1\"]");
+    bytes_t bytes;
+    struct block b;
+    cr_assert(err_ok(ethjson_read_data(&bytes, &f->arena, raw, 1000000)));
+    cr_assert(err_ok(block_decode(&b, &f->arena, bytes)));
+    cr_expect_str_eq(hex_hash(&b.hash).s, text_at(block, "hash"));
+    json_decref(raw);
+    raw = ask(f, "debug_getRawHeader", "[\"0x1\"]");
+    cr_expect_gt(strlen(json_string_value(raw)), 1000);
+    json_decref(raw);
+    char params[80];
+    (void)snprintf(params, sizeof params, "[\"%s\"]", hex_hash(&b.txs[0].hash).s);
+    raw = ask(f, "debug_getRawTransaction", params);
+    cr_assert(err_ok(ethjson_read_data(&bytes, &f->arena, raw, 1000000)));
+    const hash_t hash = keccak256(bytes);
+    cr_expect(hash_eq(&hash, &b.txs[0].hash));
+    json_decref(raw);
+    raw = ask(f, "debug_getRawReceipts", "[\"0x1\"]");
+    cr_assert_eq(json_array_size(raw), b.tx_count);
+    struct receipt r;
+    cr_assert(err_ok(ethjson_read_data(&bytes, &f->arena, json_array_get(raw, 0), 1000000)));
+    cr_expect(err_ok(receipt_decode(&r, &f->arena, bytes)));
+    json_decref(raw);
+    json_decref(block);
+}
+
+static void check_trace_refusals(struct fixture *f)
+{
+    expect_error(f, "debug_traceTransaction", "[\"" SLOT_1 "\"]", -32000, "transaction not found");
+    expect_error(f, "debug_traceBlockByNumber", "[\"earliest\"]", -32000,
+                 "genesis is not traceable");
+    expect_error(f, "debug_traceBlockByNumber", "[\"0xffff\"]", -32001, "resource not found");
+    expect_error(f, "debug_traceCall", "[{},\"latest\",{\"tracer\":\"muxTracer\"}]", -32602,
+                 "invalid params: options.tracer");
+    expect_error(f, "debug_traceCall", "[{},\"latest\",{\"traser\":\"callTracer\"}]", -32602,
+                 "invalid params");
+    expect_error(f, "debug_traceCall",
+                 "[{},\"latest\",{" CALL_TRACER ",\"tracerConfig\":{\"diffMode\":true}}]", -32602,
+                 "invalid params");
+    expect_error(f, "debug_traceCall", "[{},\"latest\",{\"timeout\":\"soon\"}]", -32602,
+                 "invalid params: options.timeout");
+    // A loop that would take longer than it may; one whose memory is too much to tell.
+    expect_error(f, "debug_traceCall",
+                 "[{\"to\":\"" A "\"},\"latest\",{\"timeout\":\"20ms\",\"tracer\":\"noopTracer\","
+                 "\"stateOverrides\":{\"" A "\":{\"code\":\"0x5b600056\"}}}]",
+                 -32005, "limit exceeded");
+    expect_error(f, "debug_traceCall",
+                 "[{\"to\":\"" A "\"},\"latest\",{\"enableMemory\":true,"
+                 "\"stateOverrides\":{\"" A "\":{\"code\":\"0x6001620fffff525b600856\"}}}]",
+                 -32005, "limit exceeded");
 }
 
 Test(ns, all_over_one_node, .timeout = 120)
@@ -787,6 +1081,12 @@ Test(ns, all_over_one_node, .timeout = 120)
     check_calls(&f);
     check_logs(&f);
     check_proof(&f);
+    check_call_tracer(&f);
+    check_struct_logs(&f);
+    check_prestate(&f);
+    check_traced_blocks(&f);
+    check_raw(&f);
+    check_trace_refusals(&f);
     check_views(&f);
     check_dao(&f);
     check_rest(&f);
