@@ -39,7 +39,7 @@ static void put_who(struct buf *b, const char *address)
     address_t a;
     const char *name = NULL;
     if (!err_ok(text_parse_address(&a, address))) {
-        buf_put_str(b, address[0] != 0 ? address : "(no address)");
+        buf_put_str(b, address[0] != 0 ? address : "nothing");
         return;
     }
     name = known_contract_name(&a);
@@ -62,11 +62,11 @@ static void put_function(struct buf *b, const json_t *frame)
         known_put_args(b, json_object_get(call, "args"));
         json_decref(call);
     } else if (strncmp(type, "CREATE", 6) == 0) {
-        if (to[0] != 0) put_who(b, to);
+        put_who(b, to);
         buf_printf(b, " (%zu bytes of init code)", len);
     } else {
         put_who(b, to);
-        if (len >= 4)
+        if (data != NULL && len >= 4)
             buf_printf(b, " 0x%02x%02x%02x%02x (%zu bytes)", data[0], data[1], data[2], data[3],
                        len);
         else if (len > 0)

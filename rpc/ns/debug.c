@@ -439,12 +439,13 @@ static bool open_sealed(struct rpc_call *call, struct snapshot *s)
     if (!snapshot_begin(call, s) || !snapshot_find(call, s, &ref, &found)) return false;
     if (found) return true;
     snapshot_close(s);
-    return rpc_fail(call, RPC_NOT_AVAILABLE, "resource not found: no such block");
+    rpc_fail(call, RPC_NOT_AVAILABLE, "resource not found: no such block");
+    return false;
 }
 
 bool debug_get_raw_header(struct rpc_call *call)
 {
-    struct snapshot s;
+    struct snapshot s = {0};
     bytes_t raw;
     if (!open_sealed(call, &s)) return false;
     const err_t err = blocks_header_raw(s.txn, &raw, s.number);
@@ -455,7 +456,7 @@ bool debug_get_raw_header(struct rpc_call *call)
 
 bool debug_get_raw_block(struct rpc_call *call)
 {
-    struct snapshot s;
+    struct snapshot s = {0};
     struct block b;
     if (!open_sealed(call, &s)) return false;
     err_t err = blocks_get(s.txn, &b, call->arena, s.number);
@@ -473,7 +474,7 @@ bool debug_get_raw_block(struct rpc_call *call)
 
 bool debug_get_raw_receipts(struct rpc_call *call)
 {
-    struct snapshot s;
+    struct snapshot s = {0};
     struct receipt *receipts = NULL;
     size_t count = 0;
     if (!open_sealed(call, &s)) return false;

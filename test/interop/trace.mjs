@@ -2,8 +2,9 @@
 // The debug namespace against anvil: the same transactions on both, and the traces of both are
 // compared member by member (callTracer, prestateTracer, struct logs).
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -105,7 +106,7 @@ async function calls(ours, theirs) {
       const options = { tracer: 'callTracer', tracerConfig };
       const a = await ours.provider.send('debug_traceTransaction', [ours.hashes[name], options]);
       const b = await theirs.provider.send('debug_traceTransaction', [theirs.hashes[name], options]);
-      if (process.env.TRACE_PRINT) console.log(name, JSON.stringify(a), '\n', JSON.stringify(b));
+      
       // go-ethereum's top call says the transaction's limit, anvil's what is left for execution.
       same(a.gas, ethers.toQuantity(LIMIT), `gas limit ${name}`);
       b.gas = a.gas;
@@ -143,7 +144,7 @@ async function prestates(ours, theirs) {
       const options = { tracer: 'prestateTracer', tracerConfig: { diffMode } };
       const a = await ours.provider.send('debug_traceTransaction', [ours.hashes[name], options]);
       const b = await theirs.provider.send('debug_traceTransaction', [theirs.hashes[name], options]);
-      if (process.env.TRACE_PRINT) console.log(name, JSON.stringify(a), '\n', JSON.stringify(b));
+      
       const where = `prestateTracer ${diffMode} ${name}`;
       if (diffMode) {
         alike(withoutFees(a.pre, ours), withoutFees(b.pre, theirs), `${where} pre`);
@@ -179,6 +180,48 @@ function skipped(step) {
   return skip;
 }
 
+/// `cairn tx trace`: the tree of one transaction, without what varies.
+function tree(url, hash) {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-trace-'));
+  const binary = path.join(path.dirname(process.env.CAIRND ?? path.join(here, '../../build/cairnd')), 'cairn');
+  const run = (...flags) => execFileSync(binary, ['--rpc', url, 'tx', 'trace', hash, ...flags],
+    { env: { ...process.env, HOME: home }, encoding: 'utf8' });
+  const text = run();
+  const json = JSON.parse(run('--json'));
+  fs.rmSync(home, { recursive: true });
+  return { lines: text.trimEnd().split('\n').map((line) => line.replace(/, \d+ gas$/, '')), json };
+}
+
+/// The tree of calls with reasons; a system contract's function, event and error in words.
+async function wallet(node, chain) {
+  const { lines, json } = tree(node.url, chain.hashes.caught);
+  const leaf = ethers.getCreateAddress({ from: chain.to, nonce: 1 });
+  same(lines[0], `CALL ${chain.to} 0xebe81600 (4 bytes)`, 'the call itself');
+  same(lines[1], `  CALL ${leaf} 0x60fe47b1 (36 bytes)`, 'a call inside');
+  same(lines[2], '    ! execution reverted: unlucky', 'a reason');
+  expect(lines.includes('    ! execution reverted: after all'), 'the reason of the outer call');
+  same(json.trace.calls.length, 4, '--json has the trace');
+
+  const token = '0xf5cb7c64e3cbc6361907291ba05a3a74acfd340a';
+  const code = new ethers.Interface(['function approve(address,uint256)', 'function transfer(address,uint256)']);
+  const owner = ethers.HDNodeWallet.fromPhrase(MNEMONIC).connect(chain.provider);
+  let nonce = Object.keys(chain.hashes).length;
+  const found = [];
+  for (const data of [code.encodeFunctionData('approve', [leaf, 5n]),
+    code.encodeFunctionData('transfer', [leaf, 1n << 200n])]) {
+    const raw = await owner.signTransaction({ type: 2, chainId: 1337, nonce: nonce++, gasLimit: LIMIT, to: token, data,
+      maxFeePerGas: 5000000000n, maxPriorityFeePerGas: 1000000000n });
+    const { hash } = await chain.provider.broadcastTransaction(raw);
+    await included(chain.provider, hash, 'a token transaction');
+    found.push(tree(node.url, hash).lines.join('\n'));
+  }
+  expect(found[0].startsWith('CALL CairnToken.approve '), `a known function: ${found[0]}`);
+  expect(/^ +event CairnToken\.Approval .*value=5/m.test(found[0]), `a known event: ${found[0]}`);
+  expect(/^ +! execution reverted: 0x\w+ has 100000 CAIRN and needs /m.test(found[1]),
+    `a known reason: ${found[1]}`);
+  if (process.env.TRACE_PRINT) console.log(found.join('\n'));
+}
+
 const node = await startNode('--rpc-namespaces', 'eth,net,web3,debug');
 const anvil = await startAnvil();
 const ours = await script(node.url, 1337);
@@ -187,6 +230,7 @@ expect(ours.to === theirs.to, 'the same addresses');
 await calls(ours, theirs);
 await prestates(ours, theirs);
 await steps(ours, theirs);
+await wallet(node, ours);
 await node.stop();
 anvil.stop();
 console.log(`trace: ${checked()} checks`);

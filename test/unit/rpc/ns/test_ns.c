@@ -1067,7 +1067,7 @@ static void check_trace_refusals(struct fixture *f)
                  -32005, "limit exceeded");
     expect_error(f, "debug_traceCall",
                  "[{\"to\":\"" A "\"},\"latest\",{\"enableMemory\":true,"
-                 "\"stateOverrides\":{\"" A "\":{\"code\":\"0x6001620fffff525b600856\"}}}]",
+                 "\"stateOverrides\":{\"" A "\":{\"code\":\"0x6001620fffff525b600756\"}}}]",
                  -32005, "limit exceeded");
 }
 
