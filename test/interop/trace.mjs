@@ -106,7 +106,6 @@ async function calls(ours, theirs) {
       const options = { tracer: 'callTracer', tracerConfig };
       const a = await ours.provider.send('debug_traceTransaction', [ours.hashes[name], options]);
       const b = await theirs.provider.send('debug_traceTransaction', [theirs.hashes[name], options]);
-      
       // go-ethereum's top call says the transaction's limit, anvil's what is left for execution.
       same(a.gas, ethers.toQuantity(LIMIT), `gas limit ${name}`);
       b.gas = a.gas;
@@ -144,7 +143,6 @@ async function prestates(ours, theirs) {
       const options = { tracer: 'prestateTracer', tracerConfig: { diffMode } };
       const a = await ours.provider.send('debug_traceTransaction', [ours.hashes[name], options]);
       const b = await theirs.provider.send('debug_traceTransaction', [theirs.hashes[name], options]);
-      
       const where = `prestateTracer ${diffMode} ${name}`;
       if (diffMode) {
         alike(withoutFees(a.pre, ours), withoutFees(b.pre, theirs), `${where} pre`);
