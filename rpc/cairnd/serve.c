@@ -240,11 +240,16 @@ static bool is_loopback(const char *address)
 static err_t start_dispatcher(struct service *s, const struct config *c,
                               struct service_detail *detail)
 {
+    // A developer's network may be looked into.
+    char with_debug[256];
+    const struct setting *listed = &c->all[SET_rpc_namespaces];
+    const bool opens = config_number(c, SET_dev) != 0 && listed->source == FROM_DEFAULT;
+    (void)snprintf(with_debug, sizeof with_debug, "%s,debug", listed->text);
     const struct rpc_dispatch_options o = {
         .methods = RPC_METHODS,
         .method_count = RPC_METHOD_COUNT,
         .env = &s->env,
-        .namespaces = config_text(c, SET_rpc_namespaces),
+        .namespaces = opens ? with_debug : config_text(c, SET_rpc_namespaces),
         .batch_max = config_number(c, SET_rpc_batch),
         .call_time_ms = (uint32_t)config_number(c, SET_rpc_call_time),
     };
