@@ -294,19 +294,14 @@ enum exit_code client_try(struct ctx *ctx, json_t **out, struct rpc_error *error
 enum exit_code client_call(struct ctx *ctx, json_t **out, const char *method, json_t *params)
 {
     struct rpc_error error;
-    const enum exit_code asked = client_try(ctx, out, &error, method, params);
-    if (asked != EXIT_DONE) {
-        rpc_error_clear(&error);
-        return asked;
-    }
-    if (error.is) {
+    enum exit_code code = client_try(ctx, out, &error, method, params);
+    if (code == EXIT_DONE && error.is) {
         const char *hint = error.code == -32601 ? "the node does not have this method" : NULL;
-        const enum exit_code code = fail(ctx, EXIT_REFUSED, hint, "the node refused %s: %s (%lld)",
-                                         method, error.message, error.code);
-        rpc_error_clear(&error);
-        return code;
+        code = fail(ctx, EXIT_REFUSED, hint, "the node refused %s: %s (%lld)", method,
+                    error.message, error.code);
     }
-    return EXIT_DONE;
+    rpc_error_clear(&error);
+    return code;
 }
 
 bool json_quantity(uint64_t *out, const json_t *v)
