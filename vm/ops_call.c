@@ -397,7 +397,7 @@ static int64_t charge_delegate(struct vm *vm, struct acct *target, int64_t gas)
 }
 
 static int64_t charge_call(struct vm *vm, struct frame *f, struct call_args *a, u256_t *sp,
-                           enum trace_kind kind, int64_t gas)
+                           enum trace_kind kind, bool has_value, int64_t gas)
 {
     gas = memory_need_word(vm, f, a->in_offset, a->in_len, gas);
     if (gas >= 0) gas = memory_need_word(vm, f, a->out_offset, a->out_len, gas);
@@ -408,7 +408,6 @@ static int64_t charge_call(struct vm *vm, struct frame *f, struct call_args *a, 
     if (gas >= 0 && vm->rev >= REV_PRAGUE) gas = charge_delegate(vm, a->target, gas);
     if (gas < 0) return gas;
 
-    const bool has_value = a->value != NULL && !u256_is_zero(a->value);
     if (has_value) CHARGE(GAS_CALL_VALUE);
     if (kind == TRACE_CALL && is_new_account(vm, a, has_value)) CHARGE(GAS_NEW_ACCOUNT);
     return gas;
@@ -425,10 +424,10 @@ enum evm_status op_call(struct vm *vm, enum trace_kind kind)
                           .in_len = &sp[first - 1],
                           .out_offset = &sp[first - 2],
                           .out_len = &sp[first - 3]};
-    const bool has_value = a.value != NULL && !u256_is_zero(a.value);
+    const bool has_value = with_value && !u256_is_zero(a.value);
     if (kind == TRACE_CALL && has_value && f->is_static) return EVM_STATIC_VIOLATION;
 
-    int64_t gas = charge_call(vm, f, &a, sp, kind, f->gas);
+    int64_t gas = charge_call(vm, f, &a, sp, kind, has_value, f->gas);
     if (gas < 0) return (enum evm_status) - gas;
 
     // EIP-150 caps what is asked for; before it, asking for too much was fatal.
@@ -451,7 +450,7 @@ enum evm_status op_call(struct vm *vm, enum trace_kind kind)
         .self = kind == TRACE_CALL || kind == TRACE_STATICCALL ? a.target : f->self,
         .code_from = a.target,
         .value = kind == TRACE_DELEGATECALL ? f->value
-                 : a.value != NULL          ? *a.value
+                 : with_value               ? *a.value
                                             : u256_from_u64(0),
         .transfers = kind == TRACE_CALL || kind == TRACE_STATICCALL,
         .input = memory_piece(f, a.in_offset, a.in_len),
