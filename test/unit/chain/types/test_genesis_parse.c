@@ -203,7 +203,7 @@ Test(genesis_parse, refusals_of_the_whole)
         enum err_kind kind;
         const char *says;
     } rows[] = {
-        {"", ERR_MALFORMED, "not valid JSON: line"},
+        {"", ERR_MALFORMED, "not valid JSON: nothing there"},
         {"{\"config\":{}", ERR_MALFORMED, "not valid JSON: line 1"},
         {"[]", ERR_MALFORMED, "the file is []"},
         {"{}", ERR_MALFORMED, "config is nothing"},
