@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Other people's clients against cairnd --dev: ethers, viem, cast; web3.py where it is
 # installed; other people's EVM against ours. Packages of test/package-lock.json are installed
 # into build/interop.
 #
@@ -30,11 +29,6 @@ if "$work/node_modules/.bin/cast" --version >/dev/null 2>&1; then
     "$NODE" "$root/test/interop/cast.mjs" || failed=$((failed + 1))
 else
     missing cast "the package has no binary for this machine"
-fi
-if /usr/bin/env python3 -c 'import web3' 2>/dev/null; then
-    python3 "$root/test/interop/web3_py.py" || failed=$((failed + 1))
-else
-    missing web3.py "python3 -m pip install web3"
 fi
 # Random programs against an independent EVM.
 if [ -x "$(dirname "$CAIRND")/tools/evm_cases" ]; then
