@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# installed; other people's EVM against ours. Packages of test/package-lock.json are installed
-# into build/interop.
+# Other people's clients (ethers, viem, cast) and EVMs against ours. Packages of
+# test/package-lock.json are installed into build/interop.
 #
 # usage: test/interop/run.sh [DIR with cairnd]
 set -eu
