@@ -162,7 +162,7 @@ hash_t fixture_hash(const json_t *text)
 
 address_t fixture_address(const json_t *text)
 {
-    address_t a;
+    address_t a = {{0}};
     const char *s = json_string_value(text);
     if (s == NULL || !err_ok(hex_decode_fixed(a.b, sizeof a.b, bytes_of_str(s)))) {
         die("not an address", s != NULL ? s : "?");
