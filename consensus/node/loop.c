@@ -8,14 +8,13 @@
 #include "consensus/node/feed.h"
 #include "consensus/node/node_impl.h"
 #include "consensus/node/signer.h"
+#include "consensus/qbft/block_timer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <uv.h>
 
 #define MAX_POSTS 65536
-/// How long after a refusal to build (disk full, nothing fits) it is tried again.
-#define RETRY_MS 1000
 
 /// Something posted. Its bytes follow it.
 struct post {
@@ -46,17 +45,11 @@ struct loop {
     atomic_bool stop;
     uint64_t last_now_ms;
 
-    // The block timer, as the core asked for it.
-    bool block_armed;
-    uint64_t block_height;
-    uint64_t block_at_ms;
-    uint64_t block_idle_at_ms;
-    uint64_t retry_at_ms; ///< do not ask for a block before
+    struct block_timer block; ///< as the core asked for it
 
     // The round timer.
     uint64_t round_height;
     uint32_t round_number;
-    bool txs_since_build; ///< transactions came while a block was being built
 };
 
 static void step(struct loop *l, struct qbft_event *ev);
@@ -93,11 +86,9 @@ static void arm(uv_timer_t *t, uv_timer_cb fn, uint64_t delay_ms)
 /// when an empty block is due.
 static void look_at_block_timer(struct loop *l)
 {
-    if (!l->block_armed) return;
+    if (!l->block.armed) return;
     const uint64_t now = now_ms(l);
-    uint64_t due = l->block_idle_at_ms;
-    if (atomic_load(&l->node->work) && l->block_at_ms < due) due = l->block_at_ms;
-    if (due < l->retry_at_ms) due = l->retry_at_ms;
+    const uint64_t due = block_timer_due(&l->block, atomic_load(&l->node->work));
     if (due == QBFT_NEVER) {
         uv_timer_stop(&l->block_timer); // loop_post_txs looks again
         return;
@@ -106,8 +97,8 @@ static void look_at_block_timer(struct loop *l)
         arm(&l->block_timer, on_block_timer, due - now);
         return;
     }
-    l->block_armed = false;
-    struct qbft_event ev = {.kind = QBFT_EV_BLOCK_TIMEOUT, .timeout = {.height = l->block_height}};
+    l->block.armed = false;
+    struct qbft_event ev = {.kind = QBFT_EV_BLOCK_TIMEOUT, .timeout = {.height = l->block.height}};
     step(l, &ev);
 }
 
@@ -125,10 +116,7 @@ static void set_timer(struct loop *l, const struct qbft_effect *e)
 {
     if (e->set_timer.timer == QBFT_TIMER_BLOCK) {
         uv_timer_stop(&l->block_timer);
-        l->block_armed = e->set_timer.at_ms != QBFT_NEVER;
-        l->block_height = e->set_timer.height;
-        l->block_at_ms = e->set_timer.at_ms;
-        l->block_idle_at_ms = e->set_timer.idle_at_ms;
+        block_timer_set(&l->block, e);
         return; // looked at when the step is over
     }
     uv_timer_stop(&l->round_timer);
@@ -160,7 +148,7 @@ static void act(struct loop *l, const struct qbft_effect *e)
         signer_persist(n->signer, e->persist.guard_seq, e->persist.record);
         return;
     case QBFT_FX_BUILD:
-        l->txs_since_build = false;
+        block_timer_on_build(&l->block);
         executor_build(n->executor, e->build.height, e->build.round, e->build.timestamp_s,
                        e->build.allow_empty);
         return;
@@ -251,7 +239,7 @@ static void on_head(struct loop *l, struct post *p)
     struct qbft_event ev = {.kind = QBFT_EV_NEW_BLOCK, .new_block = &p->head};
     const struct node_news news = {NEWS_HEAD, p->head.number, p->head.hash};
     feed_tell(l->node->feed, &news);
-    l->retry_at_ms = 0;
+    block_timer_on_head(&l->block);
     step(l, &ev);
 }
 
@@ -275,8 +263,7 @@ static void handle(struct loop *l, struct post *p)
         return;
     case POST_BUILT:
         p->event.built.block = bytes_make(p->bytes, p->len);
-        // Nothing was worth a block: asked again when something new comes, or a little later.
-        if (p->len == 0 && !l->txs_since_build) l->retry_at_ms = now_ms(l) + RETRY_MS;
+        block_timer_on_built(&l->block, p->len == 0, now_ms(l));
         step(l, &p->event);
         return;
     case POST_CHECKED:
@@ -287,8 +274,7 @@ static void handle(struct loop *l, struct post *p)
         on_own(l, p);
         return;
     case POST_TXS:
-        l->retry_at_ms = 0;
-        l->txs_since_build = true;
+        block_timer_on_txs(&l->block);
         on_txs(l, p);
         return;
     }

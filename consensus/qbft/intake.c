@@ -3,6 +3,8 @@
 
 #include "consensus/qbft/qbft_impl.h"
 
+#include "consensus/qbft/mutants.h"
+
 /// Messages that one author may have waiting for later heights.
 static size_t future_quota(const struct qbft *q)
 {
@@ -102,7 +104,8 @@ static err_t by_rule(struct qbft *q, const struct qbft_message *m)
 err_t qbft_on_message(struct qbft *q, const struct qbft_message *m, bool own)
 {
     const struct qbft_payload *p = &m->main;
-    if (!q->running || p->sequence < q->height || q->n == 0) return OK; // too late, or too early
+    if (!q->running || q->n == 0) return OK;
+    if (p->sequence < q->height && !MUTANT(STALE_HEIGHT)) return OK;
     if (p->sequence > q->height) return qbft_keep_future(q, m, own);
     if (q->self == NOT_A_VALIDATOR || q->is_committed) return OK;
     if (qbft_index(q, &p->author) == NOT_A_VALIDATOR)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "consensus/qbft/justification.h"
 
+#include "consensus/qbft/mutants.h"
 #include "consensus/qbft/qbft.h"
 
 size_t address_index(const address_t *sorted, size_t count, const address_t *who)
@@ -28,7 +29,8 @@ static err_t check_prepares(const struct qbft_rules *rules, const struct qbft_me
         const struct qbft_payload *p = &m->prepares[i];
         const size_t who = address_index(rules->validators, rules->validator_count, &p->author);
         if (who == SIZE_MAX) return FAIL(INVALID, "qbft: a prepare is not by a validator");
-        if (seen[who]) return FAIL(INVALID, "qbft: two prepares by one author");
+        if (seen[who] && !MUTANT(DUPLICATE_AUTHORS))
+            return FAIL(INVALID, "qbft: two prepares by one author");
         if (p->sequence != rules->height) return FAIL(INVALID, "qbft: a prepare of another height");
         if (p->round != round) return FAIL(INVALID, "qbft: a prepare of another round");
         if (!hash_eq(&p->digest, digest)) return FAIL(INVALID, "qbft: a prepare for another block");
@@ -76,7 +78,8 @@ static err_t check_round_changes(const struct qbft_payload **best, const struct 
         const struct qbft_payload *p = &m->round_changes[i];
         const size_t who = address_index(rules->validators, rules->validator_count, &p->author);
         if (who == SIZE_MAX) return FAIL(INVALID, "qbft: a round change is not by a validator");
-        if (seen[who]) return FAIL(INVALID, "qbft: two round changes by one author");
+        if (seen[who] && !MUTANT(DUPLICATE_AUTHORS))
+            return FAIL(INVALID, "qbft: two round changes by one author");
         if (p->sequence != rules->height)
             return FAIL(INVALID, "qbft: a round change of another height");
         if (p->round != m->main.round)
@@ -148,6 +151,7 @@ err_t qbft_proposal_justified(const struct qbft_rules *rules, const struct qbft_
         return OK;
     }
 
+    if (MUTANT(NO_JUSTIFICATION)) return OK;
     const struct qbft_payload *best = NULL;
     TRY(check_round_changes(&best, rules, m));
     return best != NULL ? check_again(rules, m, best) : check_fresh(m);

@@ -4,6 +4,7 @@
 #include "chain/base/u256.h"
 #include "chain/codec/rlp.h"
 #include "chain/crypto/keccak.h"
+#include "consensus/qbft/mutants.h"
 
 const char *qbft_code_name(enum qbft_code code)
 {
@@ -118,7 +119,8 @@ err_t qbft_block_with_round(struct qbft_block *out, struct arena *arena,
 
 err_t qbft_digest(hash_t *out, const struct header *h, uint32_t round, enum qbft_wire wire)
 {
-    return qbft_seal_hash(out, h, wire == QBFT_WIRE_GOQUORUM ? 0 : round);
+    const bool blank = wire == QBFT_WIRE_GOQUORUM || MUTANT(ROUND_NOT_IN_DIGEST);
+    return qbft_seal_hash(out, h, blank ? 0 : round);
 }
 
 /// Reads the payload P of `code`; for a Proposal the block's item is left in `block`.

@@ -4,6 +4,7 @@
 #include "consensus/qbft/qbft_impl.h"
 
 #include "consensus/qbft/justification.h"
+#include "consensus/qbft/mutants.h"
 
 static err_t keep_certificate_of(struct qbft *q, const struct qbft_message *m)
 {
@@ -97,7 +98,7 @@ static void say_round_change(struct qbft *q)
 {
     struct guard_record next = qbft_next_record(q);
     struct qbft_send send = {.code = QBFT_ROUND_CHANGE, .sequence = q->height, .round = q->round};
-    const struct qbft_certificate *c = q->prepared;
+    const struct qbft_certificate *c = MUTANT(LOCK_NOT_CARRIED) ? NULL : q->prepared;
     next.round_change_sent = true;
     if (c != NULL) {
         if (!err_ok(qbft_fill_prepares(q, &send, c))) return; // never without the lock

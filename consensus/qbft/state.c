@@ -3,6 +3,7 @@
 
 #include "chain/codec/rlp.h"
 #include "consensus/qbft/justification.h"
+#include "consensus/qbft/mutants.h"
 
 #define HEIGHT_BYTES ((size_t)256 * 1024 * 1024)
 #define FUTURE_BYTES ((size_t)64 * 1024 * 1024)
@@ -133,11 +134,14 @@ void qbft_say(struct qbft *q, const struct guard_record *next, const struct qbft
     if (q->outgoing_count == ARRAY_LEN(q->outgoing)) drop_stale_outgoing(q);
     if (q->outgoing_count == ARRAY_LEN(q->outgoing)) return; // the disk stands still: so do we
 
+    const struct guard_record before = q->record;
     q->record = *next;
     q->guard_seq++;
+    if (MUTANT(SEND_BEFORE_PERSIST)) qbft_emit(q, QBFT_FX_SEND)->send = *send;
     struct qbft_effect *e = qbft_emit(q, QBFT_FX_PERSIST);
     e->persist.guard_seq = q->guard_seq;
     e->persist.record = &q->record;
+    if (MUTANT(GUARD_NOT_PERSISTED)) e->persist.record = &before;
     q->outgoing[q->outgoing_count++] = (struct qbft_outgoing){q->guard_seq, *send};
 }
 
@@ -166,7 +170,7 @@ size_t qbft_index(const struct qbft *q, const address_t *who)
 
 size_t qbft_q(const struct qbft *q)
 {
-    return qbft_quorum(q->n);
+    return qbft_quorum(q->n) - (MUTANT(QUORUM_LESS_ONE) && q->n > 1);
 }
 
 const address_t *qbft_round_proposer(const struct qbft *q, uint32_t round)
@@ -242,7 +246,7 @@ void qbft_enter_round(struct qbft *q, uint32_t round)
     }
     if (q->candidate != NULL && q->candidate->round < round) q->candidate = NULL;
     drop_stale_outgoing(q);
-    qbft_start_round(q);
+    if (!MUTANT(TIMER_NOT_RESET)) qbft_start_round(q);
 }
 
 /// --- certificates ---
