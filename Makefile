@@ -195,7 +195,7 @@ vectors: ## unpack the official vectors
 
 .PHONY: conformance
 conformance: $(CONFORMANCE) vectors
-	@for t in $(CONFORMANCE); do echo "== $${t##*/}"; $$t $(CONFORMANCE_FLAGS) || exit 1; done
+	$(Q)$(PYTHON) test/conformance/run.py $(CONFORMANCE_FLAGS) $(CONFORMANCE)
 
 # ---- fuzz targets: PROFILE=fuzz ------------------------------------------------------------
 

@@ -15,9 +15,10 @@
 #include "chain/crypto/keccak.h"
 #include "chain/crypto/secp.h"
 #include "test/support/fixture.h"
+#include "test/support/tally.h"
 #include "vm/block_exec.h"
 
-enum { WORKERS = 2, MAX_BLOCKS = 600, SHOWN_FAILURES = 40 };
+enum { WORKERS = FIXTURE_WORKERS_MAX, MAX_BLOCKS = 600, SHOWN_FAILURES = 40 };
 
 // clang-format off
 static const struct category {
@@ -32,7 +33,7 @@ static const struct category {
 };
 // clang-format on
 
-struct tally {
+struct score {
     size_t files;
     size_t passed;
     size_t failed;
@@ -43,7 +44,7 @@ struct tally {
 static struct {
     const char *only;
     bool verbose;
-    struct tally (*shared)[ARRAY_LEN(categories)]; ///< WORKERS rows
+    struct score (*shared)[ARRAY_LEN(categories)]; ///< WORKERS rows
 } options;
 
 /// An accepted block and what it changed.
@@ -241,7 +242,7 @@ static bool begin(struct worker *w, const json_t *test)
     return same && hash_eq(&genesis.hash, &want) && hash_eq(&root, &genesis.header.state_root);
 }
 
-static bool import_all(struct worker *w, struct tally *tally, const json_t *blocks)
+static bool import_all(struct worker *w, struct score *score, const json_t *blocks)
 {
     for (size_t i = 0; i < json_array_size(blocks); i++) {
         const json_t *entry = json_array_get(blocks, i);
@@ -265,13 +266,13 @@ static bool import_all(struct worker *w, struct tally *tally, const json_t *bloc
         if (exception != NULL && options.verbose) {
             printf("refused: %s | %s\n", json_string_value(exception), err_text(err));
         }
-        tally->accepted += exception == NULL;
-        tally->refused += exception != NULL;
+        score->accepted += exception == NULL;
+        score->refused += exception != NULL;
     }
     return true;
 }
 
-static bool run_test(struct worker *w, struct tally *tally, const json_t *test)
+static bool run_test(struct worker *w, struct score *score, const json_t *test)
 {
     arena_reset(&w->test);
     const char *network = json_string_value(fixture_member(test, "network"));
@@ -290,7 +291,7 @@ static bool run_test(struct worker *w, struct tally *tally, const json_t *test)
         say(w, "genesis", "differs");
         return false;
     }
-    if (!import_all(w, tally, fixture_member(test, "blocks"))) return false;
+    if (!import_all(w, score, fixture_member(test, "blocks"))) return false;
 
     const hash_t head = fixture_hash(fixture_member(test, "lastblockhash"));
     size_t at;
@@ -312,18 +313,18 @@ static bool run_test(struct worker *w, struct tally *tally, const json_t *test)
     return hash_eq(&root, &want);
 }
 
-static void run_file(struct worker *w, struct tally *tally, const char *path)
+static void run_file(struct worker *w, struct score *score, const char *path)
 {
     json_t *doc = fixture_load(path);
-    tally->files++;
+    score->files++;
     w->file = path;
     json_t *test;
     json_object_foreach(doc, w->name, test)
     {
         if (strcmp(w->name, "_info") == 0) continue;
-        const bool passed = run_test(w, tally, test);
-        tally->passed += passed;
-        tally->failed += !passed;
+        const bool passed = run_test(w, score, test);
+        score->passed += passed;
+        score->failed += !passed;
     }
     json_decref(doc);
 }
@@ -341,13 +342,12 @@ static void work(unsigned number, void *ctx)
     check(err_ok(overlay_new(&w.world, &view, (size_t)1 << 32)));
     size_t turn = 0;
     for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
-        char dir[256];
-        snprintf(dir, sizeof dir, "build/vectors/%s", categories[i].name);
         char **paths;
-        const size_t count = fixture_files(dir, &paths);
+        const size_t count = fixture_unpacked(categories[i].name, &paths);
         for (size_t k = 0; k < count; k++) {
             if (options.only != NULL && strstr(paths[k], options.only) == NULL) continue;
-            if (turn++ % WORKERS == number) run_file(&w, &options.shared[number][i], paths[k]);
+            if (turn++ % fixture_workers() == number)
+                run_file(&w, &options.shared[number][i], paths[k]);
         }
     }
 }
@@ -358,26 +358,22 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--verbose") == 0) options.verbose = true;
         if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) options.only = argv[++i];
     }
-    for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
-        char archive[256];
-        snprintf(archive, sizeof archive, "%s.tar.xz", categories[i].name);
-        fixture_unpack(archive, categories[i].name);
-    }
     check(err_ok(secp_setup()));
     options.shared = fixture_shared(WORKERS * sizeof *options.shared);
-    bool well = fixture_fork(WORKERS, work, NULL);
+    bool well = fixture_fork(fixture_workers(), work, NULL);
     if (!well) printf("a worker died\n");
     printf("%-40s %6s %6s %8s %8s\n", "category", "passed", "failed", "accepted", "refused");
     for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
-        struct tally t = {0};
+        struct score t = {0};
         for (size_t k = 0; k < WORKERS; k++) {
-            const struct tally *part = &options.shared[k][i];
+            const struct score *part = &options.shared[k][i];
             t.files += part->files;
             t.passed += part->passed;
             t.failed += part->failed;
             t.accepted += part->accepted;
             t.refused += part->refused;
         }
+        tally_report(categories[i].name, t.passed + t.failed, t.passed, 0);
         const bool all_there =
             t.files == categories[i].files && t.passed + t.failed == categories[i].cases;
         printf("%-40s %6zu %6zu %8zu %8zu%s\n", categories[i].name, t.passed, t.failed, t.accepted,

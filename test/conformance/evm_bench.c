@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "test/support/evm_program.h"
+#include "test/support/tally.h"
 #include "vm/overlay.h"
 #include "vm/trace.h"
 
@@ -85,6 +86,7 @@ int main(void)
     }
     printf("evm-bench: %zu of %zu cases, fast and traced, %llu instructions\n", passed, count,
            (unsigned long long)steps);
+    tally_report("evm-bench", count, passed, 0);
     overlay_free(world);
     vm_free(vm);
     arena_deinit(&arena);

@@ -145,6 +145,83 @@ static bool signatures(void)
     return tally_end(&t, 2019 + 4);
 }
 
+/// The nonce is seen in the signature: r is the x coordinate of k * G.
+static bool nonces(void)
+{
+    struct tally t = tally_start("RFC 6979 nonces");
+    json_t *root = vectors_load("ethereum/vectors/secp256k1/rfc6979_k.json");
+    for (size_t i = 0; i < json_array_size(root); i++) {
+        const json_t *entry = json_array_get(root, i);
+        const hash_t digest = sha256(bytes_of_str(vectors_str(entry, "message")));
+        secp_pubkey_t point;
+        bool ok = load_key(vectors_str(entry, "k0")) && err_ok(secp_pubkey_of(&point, key)) &&
+                  load_key(vectors_str(entry, "d"));
+        const secp_sig_t sig = secp_sign(key, &digest);
+        ok = ok && memcmp(sig.r, point.b, sizeof sig.r) == 0;
+        tally_case(&t, ok, "%s", vectors_str(entry, "message"));
+    }
+    json_decref(root);
+    return tally_end(&t, 10);
+}
+
+/// One number of a DER signature. @return whether it is positive and as short as it can be
+static bool der_number(u256_t *out, bytes_t *rest)
+{
+    const uint8_t *p = rest->data;
+    if (rest->len < 3 || p[0] != 2 || p[1] < 1 || p[1] > 33 || rest->len < 2u + p[1]) return false;
+    const size_t len = p[1];
+    const bool padded = p[2] == 0;
+    if ((p[2] & 0x80) != 0 || (padded && len > 1 && (p[3] & 0x80) == 0)) return false;
+    if (len == 33 && !padded) return false;
+    uint8_t word[32] = {0};
+    const size_t skip = len == 33 ? 1 : 0;
+    memcpy(word + 32 - (len - skip), p + 2 + skip, len - skip);
+    *out = u256_from_be32(word);
+    *rest = bytes_make(p + 2 + len, rest->len - 2 - len);
+    return true;
+}
+
+/// Transactions carry r and s as numbers, so of Wycheproof's verdicts on DER text only those on
+/// well-formed text are ours: valid means that a recovery gives the key and s is low.
+static bool verification(void)
+{
+    struct tally t = tally_start("wycheproof ECDSA");
+    json_t *root = vectors_load("ethereum/vectors/wycheproof/ecdsa_secp256k1_sha256_bitcoin.json");
+    const json_t *groups = vectors_get(root, "testGroups");
+    struct arena arena = vectors_arena((size_t)16 << 20);
+    for (size_t g = 0; g < json_array_size(groups); g++) {
+        const json_t *group = json_array_get(groups, g);
+        const char *point = vectors_str(vectors_get(group, "publicKey"), "uncompressed");
+        const json_t *tests = vectors_get(group, "tests");
+        for (size_t i = 0; i < json_array_size(tests); i++) {
+            const json_t *entry = json_array_get(tests, i);
+            const bytes_t der = vectors_bytes(&arena, entry, "sig");
+            u256_t r;
+            u256_t s;
+            if (der.len < 2 || der.data[0] != 0x30 || der.data[1] != der.len - 2) continue;
+            bytes_t rest = bytes_make(der.data + 2, der.len - 2);
+            if (!der_number(&r, &rest) || !der_number(&s, &rest) || rest.len != 0) continue;
+
+            const hash_t digest = sha256(vectors_bytes(&arena, entry, "msg"));
+            bool valid = false;
+            for (uint8_t v = 0; v < 4; v++) {
+                secp_sig_t sig = {.v = v};
+                secp_pubkey_t pubkey;
+                u256_to_be32(sig.r, &r);
+                u256_to_be32(sig.s, &s);
+                if (!err_ok(secp_recover(&pubkey, &sig, &digest))) continue;
+                valid |= hex_is(BYTES_OF(pubkey), point + 2) && !u256_lt(&SECP_HALF_N, &s);
+            }
+            tally_case(&t, valid == (strcmp(vectors_str(entry, "result"), "valid") == 0),
+                       "case %lld: %s", json_integer_value(vectors_get(entry, "tcId")),
+                       vectors_str(entry, "comment"));
+        }
+    }
+    arena_deinit(&arena);
+    json_decref(root);
+    return tally_end(&t, 231);
+}
+
 static bool points(void)
 {
     struct tally t = tally_start("secp256k1 points");
@@ -459,8 +536,9 @@ static bool first_block(void)
 int main(void)
 {
     bool (*const groups[])(void) = {
-        accounts,   key_addresses,         signatures, points,    exchange,   hashes, macs,
-        derivation, derivation_wycheproof, cipher,     key_files, first_block};
+        accounts,  key_addresses, signatures, nonces,     verification,          points,
+        exchange,  hashes,        macs,       derivation, derivation_wycheproof, cipher,
+        key_files, first_block};
     if (!err_ok(secp_setup()) || !err_ok(secret_new(&key))) return 2;
     bool ok = created(false);
     ok = created(true) && ok;

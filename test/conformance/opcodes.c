@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "test/support/fixture.h"
+#include "test/support/tally.h"
 #include "test/support/vm_world.h"
 
 static const struct {
@@ -73,6 +74,7 @@ int main(void)
         json_decref(doc);
     }
     printf("opcodes: %zu of %zu rows\n", passed, ARRAY_LEN(files) * ROWS);
+    tally_report("opcodes", ARRAY_LEN(files) * ROWS, passed, 0);
     vm_world_deinit(&w);
     return passed == ARRAY_LEN(files) * ROWS ? 0 : 1;
 }

@@ -6,6 +6,7 @@
 #include "chain/base/hex.h"
 #include "chain/crypto/digest.h"
 #include "chain/crypto/secp.h"
+#include "test/support/tally.h"
 #include "vm/precompile/table.h"
 
 #include <jansson.h>
@@ -85,6 +86,7 @@ static json_t *load(const char *path)
     char full[1024];
     (void)snprintf(full, sizeof full, "%s/ethereum/vectors/%s",
                    root != NULL ? root : "../shared/vectors", path);
+    tally_read(full);
     json_error_t error;
     json_t *doc = json_load_file(full, 0, &error);
     if (doc == NULL) {
@@ -92,6 +94,13 @@ static json_t *load(const char *path)
         exit(1);
     }
     return doc;
+}
+
+/// A case may fail in several ways: more failures than cases are no fewer.
+static void report_file(const char *path, size_t cases, size_t failed_before)
+{
+    const size_t failed = t.failed - failed_before;
+    tally_report(path, cases, failed < cases ? cases - failed : 0, 0);
 }
 
 static const struct {
@@ -129,6 +138,7 @@ static const struct {
 
 static void run_file(size_t f)
 {
+    const size_t failed = t.failed;
     json_t *doc = load(files[f].path);
     if (json_array_size(doc) != files[f].count) {
         printf("%s: %zu cases, expected %zu\n", files[f].path, json_array_size(doc),
@@ -145,6 +155,7 @@ static void run_file(size_t f)
                  hex_of(c, "Expected"),
                  gas != NULL ? (uint64_t)json_integer_value(gas) : UINT64_MAX);
     }
+    report_file(files[f].path, json_array_size(doc), failed);
     json_decref(doc);
 }
 
@@ -152,6 +163,7 @@ static void run_file(size_t f)
 /// input are both refused.
 static void run_kzg(void)
 {
+    const size_t failed = t.failed;
     json_t *doc = load("kzg_verify_proof.json");
     const json_t *cases = json_object_get(doc, "cases");
     if (json_array_size(cases) != 122) {
@@ -182,6 +194,7 @@ static void run_kzg(void)
                  bytes_make(want, sizeof want), 50000);
         buf_deinit(&input);
     }
+    report_file("kzg_verify_proof.json", json_array_size(cases), failed);
     json_decref(doc);
 }
 

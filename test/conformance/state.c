@@ -8,17 +8,19 @@
 ///
 ///     conformance_state [--all] [--only TEXT] [--verbose]
 ///
-/// Without --all the files named in `heavy` are skipped.
+/// Without --all the cases of heavy.txt are skipped.
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "chain/crypto/secp.h"
+#include "rpc/cairnd/command.h"
 #include "rpc/cairnd/state_test.h"
 #include "test/support/fixture.h"
+#include "test/support/tally.h"
 
-enum { WORKERS = 2, SHOWN_FAILURES = 40 };
+enum { WORKERS = FIXTURE_WORKERS_MAX, SHOWN_FAILURES = 40 };
 
 // clang-format off
 static const struct category {
@@ -102,13 +104,10 @@ static const struct category {
 };
 // clang-format on
 
-/// Skipped without --all: 2^32 - 1 rounds of BLAKE2b, a minute and a half for one case.
-static const char *const heavy[] = {
-    "stTimeConsuming/CALLBlake2f_MaxRounds.json",
-};
+/// Skipped without --all: paths, and why, a line each.
+#define HEAVY "test/conformance/heavy.txt"
 
-struct tally {
-    size_t files;
+struct score {
     size_t passed;
     size_t failed;
     size_t skipped;
@@ -117,14 +116,16 @@ struct tally {
 };
 
 struct shared {
-    struct tally by_category[WORKERS][ARRAY_LEN(categories)];
-    struct tally by_fork[WORKERS][REV_COUNT];
+    size_t files[WORKERS][ARRAY_LEN(categories)];
+    struct score scores[WORKERS][ARRAY_LEN(categories)][REV_COUNT];
 };
 
 static struct {
     bool all;
     bool verbose;
     const char *only;
+    unsigned workers;
+    const char *heavy; ///< the file's text
     struct shared *shared;
 } options;
 
@@ -144,7 +145,7 @@ static void say(struct worker *w, const struct state_test_case *c, const char *w
     printf("FAIL %s %s %s/%zu: %s\n", w->file, c->name, c->fork, c->index, what);
 }
 
-static bool judge(struct worker *w, struct tally *tally, const struct state_test_case *c)
+static bool judge(struct worker *w, struct score *score, const struct state_test_case *c)
 {
     struct state_test_verdict verdict;
     struct fixture_detail detail = {""};
@@ -154,68 +155,65 @@ static bool judge(struct worker *w, struct tally *tally, const struct state_test
         return false;
     }
     if (!verdict.pass) say(w, c, verdict.error);
-    tally->other_reason += verdict.other_reason;
+    score->other_reason += verdict.other_reason;
     if (verdict.other_reason && options.verbose) {
         printf("reason: %s for %s: %s\n", verdict.reason, c->name,
                json_string_value(json_object_get(c->post, "expectException")));
     }
-    tally->gas += verdict.gas_used;
+    score->gas += verdict.gas_used;
     return verdict.pass;
 }
 
 /// A file on its way through the judge.
 struct file_run {
     struct worker *w;
-    struct tally *tally;
+    struct score *by_fork; ///< REV_COUNT of them
+    bool skip;
 };
 
 static err_t run_case(void *ctx, const struct state_test_case *c)
 {
     const struct file_run *run = ctx;
-    struct tally *tally = run->tally;
     enum revision rev;
     TRY(fixture_read_fork(&rev, c->fork));
-    struct tally *by_fork = &options.shared->by_fork[run->w->number][rev];
-    const bool passed = judge(run->w, tally, c);
-    tally->passed += passed;
-    tally->failed += !passed;
-    by_fork->passed += passed;
-    by_fork->failed += !passed;
+    struct score *score = &run->by_fork[rev];
+    if (run->skip) {
+        score->skipped++;
+        return OK;
+    }
+    const bool passed = judge(run->w, score, c);
+    score->passed += passed;
+    score->failed += !passed;
     return OK;
 }
 
-static err_t count_case(void *ctx, const struct state_test_case *c)
-{
-    (void)c;
-    ++*(size_t *)ctx;
-    return OK;
-}
-
+/// A line of heavy.txt is a path and a reason.
 static bool is_heavy(const char *path)
 {
-    for (size_t i = 0; i < ARRAY_LEN(heavy); i++) {
-        if (strstr(path, heavy[i]) != NULL) return true;
+    for (const char *line = options.heavy; *line != 0;) {
+        const size_t word = strcspn(line, " \n");
+        const size_t len = strlen(path);
+        if (line[0] != '#' && word > 0 && len > word &&
+            memcmp(path + len - word, line, word) == 0) {
+            return true;
+        }
+        line += strcspn(line, "\n");
+        line += *line == '\n';
     }
     return false;
 }
 
-static void run_file(struct worker *w, struct tally *tally, const char *path)
+static void run_file(struct worker *w, struct score *by_fork, const char *path)
 {
     json_t *doc = fixture_load(path);
-    tally->files++;
-    struct fixture_detail detail = {""};
-    if (is_heavy(path) && !options.all) {
-        check(err_ok(state_test_each(doc, count_case, &tally->skipped, NULL)));
-        json_decref(doc);
-        return;
-    }
     const clock_t begun = clock();
+    struct fixture_detail detail = {""};
+    struct file_run run = {w, by_fork, !options.all && is_heavy(path)};
     w->file = path;
-    struct file_run run = {w, tally};
     const err_t err = state_test_each(doc, run_case, &run, &detail);
     if (!err_ok(err)) {
         printf("FAIL %s: %s: %s\n", path, err_text(err), detail.text);
-        tally->failed++;
+        by_fork[0].failed++;
     }
     json_decref(doc);
     const double seconds = (double)(clock() - begun) / CLOCKS_PER_SEC;
@@ -229,58 +227,74 @@ static void work(unsigned number, void *ctx)
     check(err_ok(state_test_open(&w.bench)));
     size_t turn = 0;
     for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
-        char dir[256];
-        snprintf(dir, sizeof dir, "build/vectors/%s", categories[i].name);
         char **paths;
-        const size_t count = fixture_files(dir, &paths);
+        const size_t count = fixture_unpacked(categories[i].name, &paths);
         for (size_t k = 0; k < count; k++) {
             if (options.only != NULL && strstr(paths[k], options.only) == NULL) continue;
-            if (turn++ % WORKERS != number) continue;
-            run_file(&w, &options.shared->by_category[number][i], paths[k]);
+            if (turn++ % options.workers != number) continue;
+            run_file(&w, options.shared->scores[number][i], paths[k]);
+            options.shared->files[number][i]++;
         }
     }
 }
 
 // ---- the report ---------------------------------------------------------------------------------
 
-static struct tally sum(const struct tally *first, size_t stride)
+static void add(struct score *sum, const struct score *s)
 {
-    struct tally all = {0};
-    for (size_t i = 0; i < WORKERS; i++) {
-        const struct tally *t = first + i * stride;
-        all.files += t->files;
-        all.passed += t->passed;
-        all.failed += t->failed;
-        all.skipped += t->skipped;
-        all.other_reason += t->other_reason;
-        all.gas += t->gas;
+    sum->passed += s->passed;
+    sum->failed += s->failed;
+    sum->skipped += s->skipped;
+    sum->other_reason += s->other_reason;
+    sum->gas += s->gas;
+}
+
+static size_t cases_of(const struct score *s)
+{
+    return s->passed + s->failed + s->skipped;
+}
+
+/// Adds up a category's workers, fork by fork, into `forks` too.
+static struct score sum_category(size_t category, struct score forks[REV_COUNT])
+{
+    struct score all = {0};
+    for (unsigned r = 0; r < REV_COUNT; r++) {
+        struct score fork = {0};
+        for (unsigned i = 0; i < options.workers; i++) {
+            add(&fork, &options.shared->scores[i][category][r]);
+        }
+        add(&all, &fork);
+        add(&forks[r], &fork);
+        if (cases_of(&fork) == 0) continue;
+        char group[160];
+        snprintf(group, sizeof group, "%s %s", categories[category].name,
+                 revision_name((enum revision)r));
+        tally_report(group, cases_of(&fork), fork.passed, fork.skipped);
     }
     return all;
 }
 
 static bool report(void)
 {
-    struct tally total = {0};
+    struct score total = {0};
+    struct score forks[REV_COUNT] = {{0}};
     bool well = true;
     printf("%-62s %6s %6s %6s %8s\n", "category", "passed", "failed", "skip", "Mgas");
     for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
-        const struct tally t = sum(&options.shared->by_category[0][i], ARRAY_LEN(categories));
-        const bool all_there = t.files == categories[i].files &&
-                               t.passed + t.failed + t.skipped == categories[i].cases;
-        if (t.files == 0 && options.only != NULL) continue;
-        printf("%-62s %6zu %6zu %6zu %8.1f%s\n", categories[i].name, t.passed, t.failed, t.skipped,
-               (double)t.gas / 1e6, all_there ? "" : "  <- not the expected number");
-        if (t.failed != 0 || (!all_there && options.only == NULL)) well = false;
-        total.passed += t.passed;
-        total.failed += t.failed;
-        total.skipped += t.skipped;
-        total.other_reason += t.other_reason;
-        total.gas += t.gas;
+        const struct score s = sum_category(i, forks);
+        size_t files = 0;
+        for (unsigned k = 0; k < options.workers; k++) files += options.shared->files[k][i];
+        const bool all_there = files == categories[i].files && cases_of(&s) == categories[i].cases;
+        if (files == 0 && options.only != NULL) continue;
+        printf("%-62s %6zu %6zu %6zu %8.1f%s\n", categories[i].name, s.passed, s.failed, s.skipped,
+               (double)s.gas / 1e6, all_there ? "" : "  <- not the expected number");
+        if (s.failed != 0 || (!all_there && options.only == NULL)) well = false;
+        add(&total, &s);
     }
     for (unsigned r = 0; r < REV_COUNT; r++) {
-        const struct tally t = sum(&options.shared->by_fork[0][r], REV_COUNT);
-        if (t.passed + t.failed == 0) continue;
-        printf("fork %-57s %6zu %6zu\n", revision_name((enum revision)r), t.passed, t.failed);
+        if (forks[r].passed + forks[r].failed == 0) continue;
+        printf("fork %-57s %6zu %6zu\n", revision_name((enum revision)r), forks[r].passed,
+               forks[r].failed);
     }
     printf("state tests: %zu passed, %zu failed, %zu skipped (heavy: --all), %zu refused for "
            "another reason, %.0f Mgas\n",
@@ -295,14 +309,17 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--verbose") == 0) options.verbose = true;
         if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) options.only = argv[++i];
     }
-    for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
-        char archive[256];
-        snprintf(archive, sizeof archive, "%s.tar.xz", categories[i].name);
-        fixture_unpack(archive, categories[i].name);
-    }
+    struct buf heavy;
+    buf_init(&heavy, 1 << 16);
+    check(err_ok(file_read(&heavy, HEAVY)));
+    buf_put_u8(&heavy, 0);
+    options.heavy = (const char *)heavy.data;
+    options.workers = fixture_workers();
     check(err_ok(secp_setup()));
     options.shared = fixture_shared(sizeof *options.shared);
-    const bool finished = fixture_fork(WORKERS, work, NULL);
+    const bool finished = fixture_fork(options.workers, work, NULL);
     if (!finished) printf("a worker died\n");
-    return report() && finished ? 0 : 1;
+    const bool well = report() && finished;
+    buf_deinit(&heavy);
+    return well ? 0 : 1;
 }

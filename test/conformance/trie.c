@@ -6,8 +6,10 @@
 
 #include <stdio.h>
 
+#include "chain/codec/rlp.h"
 #include "chain/crypto/keccak.h"
 #include "chain/store/db.h"
+#include "chain/trie/node.h"
 #include "chain/trie/proof.h"
 #include "chain/trie/trie.h"
 #include "test/support/memory_nodes.h"
@@ -205,6 +207,41 @@ static bool run_next_prev(void)
     return tally_end(&tally, 12);
 }
 
+/// BasicTests/hexencodetest: packed paths as nodes carry them, leaves and extensions.
+static bool run_packed_paths(void)
+{
+    struct tally tally = tally_start("BasicTests/hexencodetest");
+    json_t *root = vectors_load("ethereum/BasicTests/hexencodetest.json");
+    struct arena arena = vectors_arena((size_t)1 << 20);
+    static const uint8_t child[32] = {1};
+    const char *name;
+    json_t *test;
+    json_object_foreach(root, name, test)
+    {
+        const json_t *seq = vectors_get(test, "seq");
+        const bool leaf = json_is_true(vectors_get(test, "term"));
+        const bytes_t packed = vectors_bytes(&arena, test, "out");
+        struct buf node;
+        buf_init(&node, 256);
+        const size_t list = rlp_list_begin(&node);
+        rlp_put_bytes(&node, packed);
+        rlp_put_bytes(&node, BYTES_OF(child));
+        rlp_list_end(&node, list);
+        struct node_view v;
+        bool ok = err_ok(node_parse(&v, buf_bytes(&node))) &&
+                  v.kind == (leaf ? NODE_LEAF : NODE_EXTENSION) && bytes_eq(v.packed, packed) &&
+                  node_path_len(packed) == json_array_size(seq);
+        for (size_t i = 0; ok && i < json_array_size(seq); i++) {
+            ok = node_path_at(packed, i) == json_integer_value(json_array_get(seq, i));
+        }
+        tally_case(&tally, ok, "%s", name);
+        buf_deinit(&node);
+    }
+    arena_deinit(&arena);
+    json_decref(root);
+    return tally_end(&tally, 12);
+}
+
 int main(void)
 {
     bool ok = run_file("trietest.json", false, false, 5);
@@ -213,5 +250,6 @@ int main(void)
     ok &= run_file("trieanyorder_secureTrie.json", true, true, 7);
     ok &= run_file("hex_encoded_securetrie_test.json", true, true, 3);
     ok &= run_next_prev();
+    ok &= run_packed_paths();
     return ok ? 0 : 1;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "test/support/fixture.h"
 
-#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "chain/base/hex.h"
 #include "rpc/cairnd/fixture_json.h"
+#include "test/support/tally.h"
 
 static void die(const char *what, const char *which)
 {
@@ -20,56 +20,6 @@ static void die(const char *what, const char *which)
 }
 
 // ---- files ----------------------------------------------------------------------------------
-
-static void make_dirs(const char *path)
-{
-    char part[1024];
-    for (const char *p = path; *p != 0; p++) {
-        const size_t n = (size_t)(p - path);
-        if (*p != '/' || n == 0) continue;
-        if (n >= sizeof part) die("path too long", path);
-        memcpy(part, path, n);
-        part[n] = 0;
-        if (mkdir(part, 0777) != 0 && errno != EEXIST) die("cannot make directory", part);
-    }
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) die("cannot make directory", path);
-}
-
-static int run_tar(const char *archive, const char *into)
-{
-    const pid_t pid = fork();
-    if (pid < 0) die("cannot fork", archive);
-    if (pid == 0) {
-        execlp("tar", "tar", "-xJf", archive, "-C", into, (char *)NULL);
-        _exit(127);
-    }
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) return -1;
-    }
-    return status;
-}
-
-void fixture_unpack(const char *archive, const char *into)
-{
-    const char *vectors = getenv("CAIRN_VECTORS");
-    if (vectors == NULL) vectors = "../shared/vectors";
-    char from[1024];
-    char mark[1024];
-    char dir[512];
-    snprintf(from, sizeof from, "%s/ethereum/%s", vectors, archive);
-    snprintf(dir, sizeof dir, "build/vectors/%s", into);
-    snprintf(mark, sizeof mark, "%s/.%s", dir,
-             strrchr(archive, '/') ? strrchr(archive, '/') + 1 : archive);
-    struct stat archived;
-    struct stat done;
-    if (stat(from, &archived) != 0) die("no such archive (set CAIRN_VECTORS)", from);
-    if (stat(mark, &done) == 0) return;
-    make_dirs(dir);
-    if (run_tar(from, dir) != 0) die("tar failed", from);
-    FILE *f = fopen(mark, "w");
-    if (f == NULL || fclose(f) != 0) die("cannot write", mark);
-}
 
 struct path_list {
     char **paths;
@@ -107,10 +57,21 @@ size_t fixture_files(const char *dir, char ***paths)
     return found.count;
 }
 
+size_t fixture_unpacked(const char *category, char ***paths)
+{
+    const char *root = getenv("CAIRN_UNPACKED");
+    char dir[1024];
+    snprintf(dir, sizeof dir, "%s/%s", root != NULL ? root : "build/vectors", category);
+    const size_t count = fixture_files(dir, paths);
+    if (count == 0) die("no files (make vectors)", dir);
+    return count;
+}
+
 // ---- JSON -----------------------------------------------------------------------------------
 
 json_t *fixture_load(const char *path)
 {
+    tally_read(path);
     json_error_t error;
     json_t *doc = json_load_file(path, 0, &error);
     if (doc == NULL) die(error.text, path);
@@ -183,6 +144,12 @@ void *fixture_shared(size_t bytes)
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) die("no memory", "shared");
     return p;
+}
+
+unsigned fixture_workers(void)
+{
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > FIXTURE_WORKERS_MAX ? FIXTURE_WORKERS_MAX : (unsigned)cores;
 }
 
 bool fixture_fork(unsigned workers, void (*work)(unsigned worker, void *ctx), void *ctx)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "chain/base/hex.h"
+#include "test/support/tally.h"
 
 __attribute__((format(printf, 1, 2))) static _Noreturn void stop(const char *fmt, ...)
 {
@@ -33,6 +34,7 @@ static void path_in(char out[4096], const char *root, const char *path)
 
 static char *read_whole(const char *path, size_t *len)
 {
+    tally_read(path);
     FILE *f = fopen(path, "rb");
     if (f == NULL) stop("%s is missing; set CAIRN_VECTORS to the folder of the vectors", path);
     fseek(f, 0, SEEK_END);
