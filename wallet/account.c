@@ -202,6 +202,10 @@ enum exit_code account_resolve(struct ctx *ctx, address_t *out, const char *name
 enum exit_code account_sender(struct ctx *ctx, struct account *out)
 {
     *out = (struct account){0};
+    // What is not signed here needs no key here.
+    const bool watches = ctx->set.unsigned_file != NULL || ctx->set.dry_run;
+    if (watches && ctx->set.account != NULL && strncmp(ctx->set.account, "0x", 2) == 0)
+        return account_resolve(ctx, &out->address, ctx->set.account);
     if (ctx->set.account != NULL) return account_find(ctx, out, ctx->set.account);
     json_t *list;
     STEP(account_list(ctx, &list));

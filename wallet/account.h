@@ -22,7 +22,8 @@ enum exit_code account_find(struct ctx *ctx, struct account *out, const char *na
 /// An address by name of an own account, or as it is written.
 enum exit_code account_resolve(struct ctx *ctx, address_t *out, const char *name_or_address);
 
-/// The account of --account; without one the only account there is.
+/// The account of --account; without one the only account there is. With --unsigned or
+/// --dry-run it may be an address that is not ours.
 /// @return EXIT_ACCOUNT if there is none, EXIT_USAGE if there are several
 enum exit_code account_sender(struct ctx *ctx, struct account *out);
 

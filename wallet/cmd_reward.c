@@ -6,6 +6,7 @@
 #include "wallet/model_file.h"
 #include "wallet/out.h"
 #include "wallet/profile.h"
+#include "wallet/revert.h"
 #include "wallet/round.h"
 #include "wallet/text.h"
 
@@ -22,6 +23,11 @@ static json_t *who_arg(const address_t *who)
 static json_t *who_and(const address_t *who, uint64_t n)
 {
     return json_pack("[oo]", json_address(who), json_u64(n));
+}
+
+static json_t *round_and_who(uint64_t id, const address_t *who)
+{
+    return json_pack("[oo]", json_u64(id), json_address(who));
 }
 
 /// Rounds in which this account may have something to claim: [{round, amount}].
@@ -119,6 +125,40 @@ enum exit_code cmd_reward_balance(struct ctx *ctx, const struct args *a)
     return EXIT_DONE;
 }
 
+/// Is there something to claim? If not, says why: AlreadyDone, the contract's own word,
+/// means "nothing is left" whatever the reason.
+static enum exit_code check_claim(struct ctx *ctx, uint64_t id, const address_t *who)
+{
+    u256_t amount;
+    STEP(known_u256(ctx, &amount, FED_REWARDS, "claimable", round_and_who(id, who)));
+    if (!u256_is_zero(&amount)) return EXIT_DONE;
+    struct round_info r;
+    STEP(round_load(ctx, &r, id));
+    const uint64_t state = r.state;
+    round_deinit(&r);
+    char hint[64];
+    (void)snprintf(hint, sizeof hint, "cairn round status %" PRIu64, id);
+    if (state < ROUND_FINALISED)
+        return fail(ctx, EXIT_SIMULATION, hint,
+                    "round %" PRIu64 " is in state %s; rewards are there once it is finalised", id,
+                    round_state_name(state));
+    if (state == ROUND_FAILED || state == ROUND_CANCELLED)
+        return fail(ctx, EXIT_SIMULATION, hint, "round %" PRIu64 " is %s: it pays nobody", id,
+                    round_state_name(state));
+    const struct topic_text round = topic_u64(id);
+    const struct topic_text payee = topic_address(who);
+    const char *const topics[4] = {NULL, round.s, payee.s, NULL};
+    json_t *logs;
+    STEP(known_find_logs(ctx, &logs, FED_REWARDS, "Claimed", topics));
+    const bool claimed = json_array_size(logs) > 0;
+    json_decref(logs);
+    if (claimed)
+        return fail(ctx, EXIT_SIMULATION, "cairn reward history",
+                    "the reward of round %" PRIu64 " was claimed before", id);
+    return fail(ctx, EXIT_SIMULATION, hint, "round %" PRIu64 " owes %s nothing", id,
+                text_address(who).s);
+}
+
 /// Claims one round and adds what came to `*total`.
 static enum exit_code claim_one(struct ctx *ctx, uint64_t round, json_t *claimed)
 {
@@ -148,6 +188,11 @@ enum exit_code cmd_reward_claim(struct ctx *ctx, const struct args *a)
     if (a->pos_count > 0) {
         uint64_t round;
         STEP(round_parse(ctx, &round, a->pos[0]));
+        struct account me;
+        STEP(account_sender(ctx, &me));
+        const address_t payee = me.address;
+        account_deinit(&me);
+        STEP(check_claim(ctx, round, &payee));
         return claim_one(ctx, round, claimed);
     }
     address_t who;

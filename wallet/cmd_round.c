@@ -10,6 +10,7 @@
 #include "wallet/profile.h"
 #include "wallet/revert.h"
 #include "wallet/round.h"
+#include "wallet/send.h"
 #include "wallet/text.h"
 
 #include <inttypes.h>

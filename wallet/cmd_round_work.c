@@ -14,6 +14,7 @@
 #include "wallet/profile.h"
 #include "wallet/revert.h"
 #include "wallet/round.h"
+#include "wallet/send.h"
 #include "wallet/text.h"
 #include "wallet/update.h"
 
@@ -84,13 +85,13 @@ static enum exit_code open_base(struct ctx *ctx, struct model_file *out, const s
 // ---- commit -----------------------------------------------------------------------------------
 
 /// Sends one of the typed calls of chain/fed/calls.
-static enum exit_code send_call(struct ctx *ctx, struct sent *out, struct buf *call,
-                                const char *what)
+static enum exit_code send_to_rounds(struct ctx *ctx, struct sent *out, struct buf *call,
+                                     const char *what)
 {
     if (!err_ok(buf_status(call))) return fail(ctx, EXIT_INTERNAL, NULL, "the call is too large");
     const struct tx_intent intent = {.to = fed_contract_address[FED_ROUNDS],
                                      .data = buf_bytes(call)};
-    return contract_send(ctx, out, &intent, what);
+    return send_tx(ctx, out, &intent, what);
 }
 
 static enum exit_code commit(struct ctx *ctx, const struct round_info *r, const struct update *u,
@@ -127,7 +128,7 @@ static enum exit_code commit(struct ctx *ctx, const struct round_info *r, const 
     buf_init(&call, 1024);
     fed_call_commit(&call, r->id, &record.digest);
     struct sent sent;
-    const enum exit_code code = send_call(ctx, &sent, &call, what);
+    const enum exit_code code = send_to_rounds(ctx, &sent, &call, what);
     buf_deinit(&call);
     STEP(code);
     out_line(ctx, "committed to round %" PRIu64 ": digest %s", r->id, hex_hash(&record.digest).s);
@@ -221,7 +222,7 @@ static enum exit_code reveal(struct ctx *ctx, const struct round_info *r, const 
     char what[96];
     (void)snprintf(what, sizeof what, "Reveal in round %" PRIu64, r->id);
     struct sent sent;
-    enum exit_code code = send_call(ctx, &sent, &call, what);
+    enum exit_code code = send_to_rounds(ctx, &sent, &call, what);
     buf_deinit(&call);
     // Only now, when commits are closed for good: nobody can copy it into this round.
     if (code == EXIT_DONE && publish_dir != NULL && !ctx->set.dry_run)
@@ -307,7 +308,7 @@ enum exit_code cmd_round_select(struct ctx *ctx, const struct args *a)
     (void)snprintf(what, sizeof what, "Run the selection of round %" PRIu64 " over %zu sketches",
                    id, count);
     struct sent sent;
-    const enum exit_code code = send_call(ctx, &sent, &call, what);
+    const enum exit_code code = send_to_rounds(ctx, &sent, &call, what);
     buf_deinit(&call);
     STEP(code);
     if (!sent.included) return EXIT_DONE;
@@ -477,7 +478,7 @@ static enum exit_code post_aggregate(struct ctx *ctx, const struct aggregation *
     buf_init(&call, 1024);
     fed_call_post_aggregate(&call, id, &g->claim);
     struct sent sent;
-    const enum exit_code code = send_call(ctx, &sent, &call, what);
+    const enum exit_code code = send_to_rounds(ctx, &sent, &call, what);
     buf_deinit(&call);
     STEP(code);
     result_set(ctx, "result", claim_json(&g->claim));

@@ -42,7 +42,7 @@ enum exit_code cmd_tx_send(struct ctx *ctx, const struct args *a)
     (void)snprintf(what, sizeof what, "Send %s ether to %s", text_amount(&intent.value_wei, 18).s,
                    text_address(&intent.to).s);
     struct sent sent;
-    const enum exit_code code = contract_send(ctx, &sent, &intent, what);
+    const enum exit_code code = send_tx(ctx, &sent, &intent, what);
     free(data);
     if (code == EXIT_DONE) sent_deinit(&sent);
     return code;
@@ -124,7 +124,7 @@ enum exit_code cmd_tx_call(struct ctx *ctx, const struct args *a)
     (void)snprintf(what, sizeof what, "Call %.*s at %s", (int)strcspn(signature, "("), signature,
                    text_address(&intent.to).s);
     struct sent sent;
-    const enum exit_code code = contract_send(ctx, &sent, &intent, what);
+    const enum exit_code code = send_tx(ctx, &sent, &intent, what);
     free(data);
     if (code != EXIT_DONE) return code;
     if (sent.included) {

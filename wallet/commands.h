@@ -22,6 +22,13 @@ COMMAND(cmd_network_status);
 COMMAND(cmd_tx_send);
 COMMAND(cmd_tx_call);
 COMMAND(cmd_tx_show);
+COMMAND(cmd_tx_deploy);
+COMMAND(cmd_tx_sign);
+COMMAND(cmd_tx_publish);
+COMMAND(cmd_tx_wait);
+COMMAND(cmd_tx_speed_up);
+COMMAND(cmd_tx_cancel);
+COMMAND(cmd_tx_decode);
 COMMAND(cmd_tx_trace);
 COMMAND(cmd_call);
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// Contracts through any node: reading by eth_call and eth_getLogs, and the one way in
-/// which the wallet writes: simulate, show, ask, sign, send, wait, explain.
+/// Contracts through any node: reading by eth_call and eth_getLogs, and what a refusal
+/// says. Writing is in wallet/send.h.
 ///
 /// Signatures are texts, "f(uint256,bytes32)(address)" with the returned types behind;
 /// values are JSON as in wallet/abi_json.h.
 
+#include "wallet/client.h"
 #include "wallet/ctx.h"
+#include "wallet/revert.h"
 #include "wallet/tx_build.h"
 
 /// Where no particular block is meant.
@@ -36,35 +38,27 @@ enum exit_code contract_view_u64(struct ctx *ctx, uint64_t *out, const address_t
 /// @return ERR_MISMATCH if it is another event, ERR_MALFORMED
 MUST_USE err_t contract_log_decode(json_t **out, const char *declaration, const json_t *log);
 
+/// A log as {block, tx, logIndex, args}; NULL if it is none of this event. New reference.
+json_t *contract_log_row(const char *declaration, const json_t *log);
+
 /// All logs of `from` (blocks 0 to latest, in bounded steps) of this event, oldest first,
 /// as [{block, tx, logIndex, args}]. `topics[i]` (i = 1..3, "0x.." or NULL) filter.
 enum exit_code contract_logs(struct ctx *ctx, json_t **out, const address_t *from,
                              const char *declaration, const char *const topics[4]);
 
-/// What became of a transaction.
-struct sent {
-    hash_t hash;
-    bool included; ///< false: --no-wait, --dry-run or --unsigned ended it earlier
-    uint64_t block;
-    uint64_t gas_used;
-    bool has_contract_address;
-    address_t contract_address;
-    json_t *receipt; ///< NULL unless included; owned
-};
-void sent_deinit(struct sent *s);
+/// The object that eth_call and eth_estimateGas take; `from` may be NULL.
+json_t *contract_call_object(const address_t *from, const struct tx_intent *intent);
 
-/// The wallet's one way to write. `what` is the question ("Send 12 CAIRN to 0x..") and
-/// goes into the summary. Fills hash, block, status, gasUsed of the result.
-/// @return EXIT_SIMULATION, EXIT_DECLINED, EXIT_ACCOUNT, EXIT_PENDING, EXIT_REVERTED, ...
-enum exit_code contract_send(struct ctx *ctx, struct sent *out, const struct tx_intent *intent,
-                             const char *what);
+/// Is this error the contract's word rather than the node's?
+bool contract_is_revert(const struct rpc_error *e);
 
-/// contract_send of a function; takes over `args`.
-enum exit_code contract_write(struct ctx *ctx, struct sent *out, const address_t *to,
-                              const char *signature, json_t *args, const char *what);
+/// Turns an error with revert data into words; `out->args` is the caller's to drop.
+void contract_explain(struct revert_reason *out, const struct rpc_error *e);
 
-/// The decoded logs of this event in a receipt, as contract_logs gives them.
-json_t *contract_receipt_logs(const struct sent *s, const address_t *from, const char *declaration);
+/// Records why a contract refuses: in words, and with error, args, selector and data for
+/// --json. @return `code`
+enum exit_code contract_fail_revert(struct ctx *ctx, enum exit_code code, const char *lead,
+                                    const struct revert_reason *r, const struct rpc_error *error);
 
 /// Encodes a call or says why not (EXIT_USAGE). The caller frees `*data`.
 enum exit_code contract_encode(struct ctx *ctx, uint8_t **data, size_t *len, const char *signature,

@@ -192,8 +192,8 @@ enum exit_code known_u256(struct ctx *ctx, u256_t *out, enum fed_contract c, con
 enum exit_code known_write(struct ctx *ctx, struct sent *out, enum fed_contract c,
                            const char *function, json_t *args, const char *what)
 {
-    return contract_write(ctx, out, &fed_contract_address[c],
-                          decl_of(fed_function(c, function), function), args, what);
+    return send_function(ctx, out, &fed_contract_address[c],
+                         decl_of(fed_function(c, function), function), args, what);
 }
 
 enum exit_code known_find_logs(struct ctx *ctx, json_t **out, enum fed_contract c,
@@ -205,8 +205,7 @@ enum exit_code known_find_logs(struct ctx *ctx, json_t **out, enum fed_contract 
 
 json_t *known_receipt_logs(const struct sent *s, enum fed_contract c, const char *event)
 {
-    return contract_receipt_logs(s, &fed_contract_address[c],
-                                 decl_of(fed_event_named(c, event), event));
+    return sent_logs(s, &fed_contract_address[c], decl_of(fed_event_named(c, event), event));
 }
 
 struct topic_text topic_u64(uint64_t v)

@@ -7,6 +7,7 @@
 #include "chain/fed/contracts.h"
 #include "wallet/contract.h"
 #include "wallet/ctx.h"
+#include "wallet/send.h"
 
 /// The address of a system contract by its name ("Rounds"); false if there is none.
 bool known_address(address_t *out, const char *name);

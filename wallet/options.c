@@ -83,6 +83,13 @@ static const struct {
      "Amounts: 12, 0.5 or \"0.5 CAIRN\" count in 10^18 base units, as ether does; 3gwei and\n"
      "500wei say their unit; 0x.. is base units. With --json every amount is a decimal\n"
      "string of base units. Weights, scores and model parameters are plain integers.\n"},
+    {"offline",
+     "A key may live on a machine without network:\n"
+     "  cairn tx send bob 1 --account alice --unsigned tx.json   where the node is\n"
+     "  cairn tx sign tx.json --out tx.signed                    where the key is\n"
+     "  cairn tx publish tx.signed                               where the node is\n"
+     "Every command that writes takes --unsigned. The first machine needs the account's\n"
+     "address alone: --account 0x... `cairn tx decode tx.signed` shows what was signed.\n"},
     {"exit-codes", "  0  done (with --no-wait: sent)\n"
                    "  2  usage or configuration\n"
                    "  3  wallet store in use or not writable\n"
@@ -171,7 +178,7 @@ static void print_help(FILE *f, const char *noun, const char *verb)
     (void)fputs("\nglobal flags:\n", f);
     print_options(f, GLOBAL_OPTIONS);
     (void)fputs("\n`cairn COMMAND --help` shows flags and examples of one command;\n"
-                "`cairn help TOPIC` explains: rounds, keys, votes, units, exit-codes.\n",
+                "`cairn help TOPIC` explains: rounds, keys, votes, units, offline, exit-codes.\n",
                 f);
 }
 
@@ -214,6 +221,14 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
+static bool is_noun(const char *word)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(COMMANDS[i].noun, word) == 0) return true;
+    }
+    return false;
+}
+
 static enum exit_code unknown_command(struct ctx *ctx, const char *noun, const char *verb)
 {
     const struct command *best = NULL;
@@ -228,11 +243,59 @@ static enum exit_code unknown_command(struct ctx *ctx, const char *noun, const c
         }
     }
     char hint[128] = "`cairn --help` lists the commands";
+    if (is_noun(noun)) (void)snprintf(hint, sizeof hint, "`cairn %s --help` lists them", noun);
     if (best != NULL)
         (void)snprintf(hint, sizeof hint, "did you mean `cairn %s%s%s`?", best->noun,
                        best->verb != NULL ? " " : "", best->verb != NULL ? best->verb : "");
     return fail(ctx, EXIT_USAGE, hint, "no command `%s%s%s`", noun, verb != NULL ? " " : "",
                 verb != NULL ? verb : "");
+}
+
+static const struct command *find_command(const char *noun, const char *verb)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *c = &COMMANDS[i];
+        if (strcmp(c->noun, noun) != 0) continue;
+        if (c->verb == NULL || (verb != NULL && strcmp(c->verb, verb) == 0)) return c;
+    }
+    return NULL;
+}
+
+enum exit_code options_help_command(struct ctx *ctx, const char *noun, const char *verb)
+{
+    const struct command *c = find_command(noun, verb);
+    if (verb != NULL && c == NULL) return unknown_command(ctx, noun, verb);
+    options_help(ctx, noun, c != NULL ? c->verb : NULL);
+    return EXIT_DONE;
+}
+
+enum exit_code options_unknown_topic(struct ctx *ctx, const char *word)
+{
+    const char *best = NULL;
+    size_t best_distance = 4;
+    for (size_t i = 0; i < ARRAY_LEN(topics) + COMMAND_COUNT; i++) {
+        const char *name =
+            i < ARRAY_LEN(topics) ? topics[i].name : COMMANDS[i - ARRAY_LEN(topics)].noun;
+        const size_t d = distance(word, name);
+        if (d < best_distance) {
+            best_distance = d;
+            best = name;
+        }
+    }
+    char hint[160];
+    if (best != NULL)
+        (void)snprintf(hint, sizeof hint, "did you mean `cairn help %s`?", best);
+    else
+        (void)snprintf(
+            hint, sizeof hint,
+            "topics: rounds, keys, votes, units, offline, exit-codes; `cairn --help` lists the "
+            "commands");
+    return fail(ctx, EXIT_USAGE, hint, "no topic or command `%s`", word);
+}
+
+const char *options_topic_name(size_t i)
+{
+    return i < ARRAY_LEN(topics) ? topics[i].name : NULL;
 }
 
 /// Stores one global flag.
@@ -299,24 +362,6 @@ static size_t fill_long(struct option *out, const struct option_def *defs, int b
     }
     out[n] = (struct option){0};
     return n;
-}
-
-static const struct command *find_command(const char *noun, const char *verb)
-{
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const struct command *c = &COMMANDS[i];
-        if (strcmp(c->noun, noun) != 0) continue;
-        if (c->verb == NULL || (verb != NULL && strcmp(c->verb, verb) == 0)) return c;
-    }
-    return NULL;
-}
-
-static bool is_noun(const char *word)
-{
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(COMMANDS[i].noun, word) == 0) return true;
-    }
-    return false;
 }
 
 static enum exit_code check_color(struct ctx *ctx)

@@ -64,5 +64,15 @@ enum exit_code options_parse(struct ctx *ctx, const struct command **out_command
 /// Prints the help of one command, of a noun (its verbs), or of everything (both NULL).
 void options_help(struct ctx *ctx, const char *noun, const char *verb);
 
+/// options_help of a command that a person named; `verb` may be NULL.
+/// @return EXIT_USAGE if there is no such verb, with the nearest one
+enum exit_code options_help_command(struct ctx *ctx, const char *noun, const char *verb);
+
+/// Fails with EXIT_USAGE: neither topic nor command; names the nearest of both.
+enum exit_code options_unknown_topic(struct ctx *ctx, const char *word);
+
+/// Names of the topics, for completion; NULL past the last.
+const char *options_topic_name(size_t i);
+
 /// Prints a topic of `cairn help TOPIC`. @return false if there is none of this name
 bool options_topic(struct ctx *ctx, const char *topic);

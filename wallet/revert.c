@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const char *const round_states[] = {
     "none",     "open",      "sealed",    "reveal", "select", "aggregate",
@@ -104,6 +103,88 @@ static const struct known_error errors[] = {
     {"SafeERC20FailedOperation(address)", "the token %0 refused", NULL},
 };
 
+/// Errors of OpenZeppelin 5's other contracts (and two of 4.9): whoever uses the wallet with a
+/// contract of their own meets these. Shown as name and arguments.
+static const char *const common[] = {
+    "AccessControlBadConfirmation()",
+    "AccessControlEnforcedDefaultAdminDelay(uint48 schedule)",
+    "AccessControlEnforcedDefaultAdminRules()",
+    "AccessControlInvalidDefaultAdmin(address defaultAdmin)",
+    "AccessManagedInvalidAuthority(address authority)",
+    "AccessManagedRequiredDelay(address caller, uint32 delay)",
+    "AccessManagedUnauthorized(address caller)",
+    "AccessManagerAlreadyScheduled(bytes32 operationId)",
+    "AccessManagerExpired(bytes32 operationId)",
+    "AccessManagerNotReady(bytes32 operationId)",
+    "AccessManagerNotScheduled(bytes32 operationId)",
+    "AccessManagerUnauthorizedAccount(address msgsender, uint64 roleId)",
+    "AccessManagerUnauthorizedCall(address caller, address target, bytes4 selector)",
+    "AddressInsufficientBalance(address account)",
+    "BeaconInvalidImplementation(address implementation)",
+    "Create2EmptyBytecode()",
+    "ERC1155InsufficientBalance(address sender, uint256 balance, uint256 needed, uint256 tokenId)",
+    "ERC1155InvalidApprover(address approver)",
+    "ERC1155InvalidArrayLength(uint256 idsLength, uint256 valuesLength)",
+    "ERC1155InvalidOperator(address operator)",
+    "ERC1155InvalidReceiver(address receiver)",
+    "ERC1155InvalidSender(address sender)",
+    "ERC1155MissingApprovalForAll(address operator, address owner)",
+    "ERC1363ApproveFailed(address spender, uint256 value)",
+    "ERC1363InvalidReceiver(address receiver)",
+    "ERC1363InvalidSpender(address spender)",
+    "ERC1363TransferFailed(address receiver, uint256 value)",
+    "ERC1967InvalidAdmin(address admin)",
+    "ERC1967InvalidBeacon(address beacon)",
+    "ERC1967InvalidImplementation(address implementation)",
+    "ERC1967NonPayable()",
+    "ERC20InvalidUnderlying(address token)",
+    "ERC2771ForwarderExpiredRequest(uint48 deadline)",
+    "ERC2771ForwarderInvalidSigner(address signer, address from)",
+    "ERC2771ForwarderMismatchedValue(uint256 requestedValue, uint256 msgValue)",
+    "ERC2771UntrustfulTarget(address target, address forwarder)",
+    "ERC2981InvalidDefaultRoyalty(uint256 numerator, uint256 denominator)",
+    "ERC2981InvalidDefaultRoyaltyReceiver(address receiver)",
+    "ERC4626ExceededMaxDeposit(address receiver, uint256 assets, uint256 max)",
+    "ERC4626ExceededMaxMint(address receiver, uint256 shares, uint256 max)",
+    "ERC4626ExceededMaxRedeem(address owner, uint256 shares, uint256 max)",
+    "ERC4626ExceededMaxWithdraw(address owner, uint256 assets, uint256 max)",
+    "ERC721EnumerableForbiddenBatchMint()",
+    "ERC721ForbiddenBatchMint()",
+    "ERC721IncorrectOwner(address sender, uint256 tokenId, address owner)",
+    "ERC721InsufficientApproval(address operator, uint256 tokenId)",
+    "ERC721InvalidApprover(address approver)",
+    "ERC721InvalidOperator(address operator)",
+    "ERC721InvalidOwner(address owner)",
+    "ERC721InvalidReceiver(address receiver)",
+    "ERC721InvalidSender(address sender)",
+    "ERC721NonexistentToken(uint256 tokenId)",
+    "ERC721OutOfBoundsIndex(address owner, uint256 index)",
+    "EnforcedPause()",
+    "EnumerableMapNonexistentKey(bytes32 key)",
+    "ExpectedPause()",
+    "FailedDeployment()",
+    "FailedInnerCall()",
+    "InsufficientBalance(uint256 balance, uint256 needed)",
+    "InvalidInitialization()",
+    "MathOverflowedMulDiv()",
+    "NotInitializing()",
+    "OwnableInvalidOwner(address owner)",
+    "PaymentFailed()",
+    "ProxyDeniedAdminAccess()",
+    "ProxyIndeterminate()",
+    "QueueEmpty()",
+    "QueueFull()",
+    "SafeCastOverflowedIntDowncast(uint8 bits, int256 value)",
+    "SafeCastOverflowedIntToUint(int256 value)",
+    "SafeCastOverflowedUintToInt(uint256 value)",
+    "SafeERC20FailedDecreaseAllowance(address spender, uint256 current, uint256 requested)",
+    "StringsInsufficientHexLength(uint256 value, uint256 length)",
+    "StringsInvalidAddressFormat()",
+    "StringsInvalidChar()",
+    "UUPSUnauthorizedCallContext()",
+    "UUPSUnsupportedProxiableUUID(bytes32 slot)",
+};
+
 /// Appends argument `arg` formatted as `form` says.
 static void put_argument(struct buf *b, char form, const json_t *arg)
 {
@@ -161,24 +242,43 @@ static bool has_selector(const char *signature, bytes_t data)
     return err_ok(abi_json_selector(selector, signature)) && memcmp(selector, data.data, 4) == 0;
 }
 
-/// An error of the system contracts without a sentence of its own: its name and arguments.
+/// An error by its declaration alone: name and arguments.
+static void decode_as(struct revert_reason *out, bytes_t data, const char *decl)
+{
+    (void)snprintf(out->name, sizeof out->name, "%.*s", (int)strcspn(decl, "("), decl);
+    struct buf b;
+    buf_init(&b, REVERT_TEXT - 1);
+    abi_revert_print(&b, data, &decl, 1);
+    (void)snprintf(out->text, sizeof out->text, "%.*s", (int)b.len, (const char *)b.data);
+    buf_deinit(&b);
+    (void)err_ok(abi_json_decode(&out->args, decl, bytes_make(data.data + 4, data.len - 4)));
+}
+
+/// An error of the system contracts, or a common one, without a sentence of its own.
 static bool decode_listed(struct revert_reason *out, bytes_t data)
 {
     const uint32_t selector = be_get_u32(data.data);
     for (size_t i = 0; i < fed_item_count; i++) {
-        const struct fed_item *item = &fed_items[i];
-        if (item->kind != FED_ITEM_ERROR || item->selector != selector) continue;
-        (void)snprintf(out->name, sizeof out->name, "%s", item->name);
-        struct buf b;
-        buf_init(&b, REVERT_TEXT - 1);
-        abi_revert_print(&b, data, &item->decl, 1);
-        (void)snprintf(out->text, sizeof out->text, "%.*s", (int)b.len, (const char *)b.data);
-        buf_deinit(&b);
-        const bytes_t rest = {data.data + 4, data.len - 4};
-        (void)err_ok(abi_json_decode(&out->args, item->decl, rest));
+        if (fed_items[i].kind != FED_ITEM_ERROR || fed_items[i].selector != selector) continue;
+        decode_as(out, data, fed_items[i].decl);
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(common); i++) {
+        if (!has_selector(common[i], data)) continue;
+        decode_as(out, data, common[i]);
         return true;
     }
     return false;
+}
+
+/// Bytes that mean nothing here, as they are: a person may know them.
+static void show_raw(struct revert_reason *out, const char *lead, bytes_t data)
+{
+    char hex[2 * REVERT_RAW_SHOWN + 1];
+    const size_t shown = data.len > REVERT_RAW_SHOWN ? REVERT_RAW_SHOWN : data.len;
+    hex_encode(hex, bytes_make(data.data, shown));
+    (void)snprintf(out->text, sizeof out->text, "%s 0x%s%s", lead, hex,
+                   shown < data.len ? ".. (--json has all)" : "");
 }
 
 void revert_decode(struct revert_reason *out, bytes_t data)
@@ -189,8 +289,7 @@ void revert_decode(struct revert_reason *out, bytes_t data)
         return;
     }
     if (data.len < 4) {
-        (void)snprintf(out->text, sizeof out->text, "the contract gave %zu bytes without meaning",
-                       data.len);
+        show_raw(out, "the contract gave bytes without meaning:", data);
         return;
     }
     const bytes_t rest = {data.data + 4, data.len - 4};
@@ -227,6 +326,7 @@ void revert_decode(struct revert_reason *out, bytes_t data)
     if (decode_listed(out, data)) return;
     char selector[9];
     hex_encode(selector, bytes_make(data.data, 4));
-    (void)snprintf(out->text, sizeof out->text, "an error unknown here (selector 0x%s, %zu bytes)",
-                   selector, data.len);
+    char lead[64];
+    (void)snprintf(lead, sizeof lead, "an error unknown here, selector 0x%s, data", selector);
+    show_raw(out, lead, data);
 }

@@ -2,13 +2,14 @@
 #pragma once
 
 /// Why a contract refused, in words: Error(string), Panic(uint256), the federation's own
-/// errors and OpenZeppelin's.
+/// errors and OpenZeppelin's; what is unknown is shown with its selector and bytes.
 
 #include <jansson.h>
 
 #include "chain/base/bytes.h"
 
-#define REVERT_TEXT 512
+#define REVERT_TEXT 768
+#define REVERT_RAW_SHOWN 292 ///< bytes of an unknown error that are shown as they are
 
 struct revert_reason {
     char name[64];          ///< "WrongState", "Error", "Panic"; empty without data

@@ -62,8 +62,16 @@ enum exit_code round_load(struct ctx *ctx, struct round_info *out, uint64_t id)
     *out = (struct round_info){.id = id};
     json_t *args = json_array();
     (void)json_array_append_new(args, json_u64(id));
-    json_t *v;
-    STEP(known_value(ctx, &v, FED_ROUNDS, "roundInfo", args));
+    json_t *values;
+    STEP(known_view_try(ctx, &values, FED_ROUNDS, "roundInfo", args));
+    if (values == NULL) {
+        // Refused, or no contract: a number that every Rounds knows tells which.
+        uint64_t next;
+        STEP(known_u64(ctx, &next, FED_ROUNDS, "nextRoundId", NULL));
+        return fail(ctx, EXIT_REFUSED, "cairn round list", "there is no round %" PRIu64, id);
+    }
+    json_t *v = json_incref(json_array_get(values, 0));
+    json_decref(values);
     out->json = v;
     out->state = json_get_u64(json_object_get(v, "state"));
     out->w_max = json_get_u64(json_object_get(v, "wMax"));

@@ -42,6 +42,12 @@ Test(revert, sentences)
         {"StakeTooLow(uint256,uint256)", "[\"500wei\",\"1000ether\"]", "StakeTooLow",
          "the bond is 0.0000000000000005 CAIRN, and 1000 CAIRN are needed",
          "cairn reward bond ROLE AMOUNT"},
+        {"OwnableInvalidOwner(address)", "[\"0x0000000000000000000000000000000000000000\"]",
+         "OwnableInvalidOwner", NULL, ""},
+        {"ERC721NonexistentToken(uint256)", "[7]", "ERC721NonexistentToken", NULL, ""},
+        {"EnforcedPause()", "[]", "EnforcedPause", NULL, ""},
+        {"SafeCastOverflowedIntDowncast(uint8,int256)", "[8,-129]", "SafeCastOverflowedIntDowncast",
+         NULL, ""},
         {"BadParameter(bytes32)",
          "[\"0x6e4d617800000000000000000000000000000000000000000000000000000000\"]", "BadParameter",
          "the parameter nMax is out of its bounds", ""},
@@ -91,9 +97,9 @@ Test(revert, nonsense)
         const char *text;
     } cases[] = {
         {"nothing", BYTES_NONE, "the contract gave no reason"},
-        {"three bytes", LIT("\x01\x02\x03"), "the contract gave 3 bytes without meaning"},
+        {"three bytes", LIT("\x01\x02\x03"), "the contract gave bytes without meaning: 0x010203"},
         {"unknown", LIT("\x01\x02\x03\x04\x05"),
-         "an error unknown here (selector 0x01020304, 5 bytes)"},
+         "an error unknown here, selector 0x01020304, data 0x0102030405"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct revert_reason r;
@@ -101,6 +107,12 @@ Test(revert, nonsense)
         cr_expect_str_eq(r.text, cases[i].text, "%s", cases[i].name);
         cr_expect_eq(r.name[0], 0);
     }
+    // An unknown error longer than what is shown: its beginning, and where the rest is.
+    uint8_t many[400] = {1, 2, 3, 4};
+    struct revert_reason long_one;
+    revert_decode(&long_one, BYTES_OF(many));
+    cr_expect_not_null(strstr(long_one.text, "selector 0x01020304, data 0x0102030400"));
+    cr_expect_not_null(strstr(long_one.text, ".. (--json has all)"));
     // A known selector with arguments that are cut off.
     struct buf b;
     buf_init(&b, 1 << 16);
