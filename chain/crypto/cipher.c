@@ -20,6 +20,62 @@ err_t aes_ctr(uint8_t *out, bytes_t in, bytes_t key, const uint8_t iv[16])
     return ok ? OK : FAIL(IO, "aes: the crypto library refuses");
 }
 
+// Both are OpenSSL's context under a name of ours: there is nothing to add to it.
+static err_t aes_256(EVP_CIPHER_CTX **out, const EVP_CIPHER *cipher, const uint8_t key[32],
+                     const uint8_t *iv)
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    if (ctx == NULL || EVP_EncryptInit_ex(ctx, cipher, NULL, key, iv) != 1 ||
+        EVP_CIPHER_CTX_set_padding(ctx, 0) != 1) {
+        EVP_CIPHER_CTX_free(ctx);
+        return FAIL(IO, "aes: the crypto library refuses");
+    }
+    *out = ctx;
+    return OK;
+}
+
+static void aes_update(EVP_CIPHER_CTX *ctx, uint8_t *out, const uint8_t *in, size_t len)
+{
+    while (len != 0) {
+        const int part = len > INT_MAX / 2 ? INT_MAX / 2 / 16 * 16 : (int)len;
+        int done = 0;
+        check(EVP_EncryptUpdate(ctx, out, &done, in, part) == 1 && done == part);
+        out += part;
+        in += part;
+        len -= (size_t)part;
+    }
+}
+
+err_t aes_stream_new(struct aes_stream **out, const uint8_t key[32], const uint8_t iv[16])
+{
+    return aes_256((EVP_CIPHER_CTX **)out, EVP_aes_256_ctr(), key, iv);
+}
+
+void aes_stream_xor(struct aes_stream *s, uint8_t *out, const uint8_t *in, size_t len)
+{
+    aes_update((EVP_CIPHER_CTX *)s, out, in, len);
+}
+
+void aes_stream_free(struct aes_stream *s)
+{
+    EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)s);
+}
+
+err_t aes_block_new(struct aes_block **out, const uint8_t key[32])
+{
+    return aes_256((EVP_CIPHER_CTX **)out, EVP_aes_256_ecb(), key, NULL);
+}
+
+void aes_block_encrypt(struct aes_block *b, uint8_t out[16], const uint8_t in[16])
+{
+    aes_update((EVP_CIPHER_CTX *)b, out, in, 16);
+}
+
+void aes_block_free(struct aes_block *b)
+{
+    EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)b);
+}
+
 static void hmac(uint8_t *out, const EVP_MD *md, bytes_t key, bytes_t message)
 {
     static const uint8_t none[1] = {0};
