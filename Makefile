@@ -79,9 +79,9 @@ endif
 
 AR := $(if $(findstring clang,$(CC)),llvm-ar-14,gcc-ar)
 
-PKGS_chain     := libsecp256k1 lmdb libcrypto jansson
+PKGS_chain     := libsecp256k1 lmdb libcrypto jansson zlib
 PKGS_vm        := gmp
-PKGS_consensus := libuv
+PKGS_consensus := libuv snappy
 PKGS_rpc       := libmicrohttpd
 PKGS_wallet    := libcurl
 PKGS_test      := criterion gmp

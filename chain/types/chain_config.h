@@ -75,11 +75,18 @@ struct qbft_transition {
     size_t validator_count;
 };
 
+/// Numbers of blocks that the fork id counts (EIP-2124), at most.
+#define FORK_ID_BLOCKS 24
+
 struct chain_config {
     enum chain_engine engine;
     uint64_t chain_id;
     uint64_t fork_block[REV_COUNT];  ///< first block, FORK_NEVER if not by number
     uint64_t fork_time_s[REV_COUNT]; ///< first timestamp, FORK_NEVER if not by time
+    /// Every block number above 0 that a fork key of the file names, also of forks without an
+    /// effect on execution (the glaciers): for the fork id alone. In no order.
+    uint64_t fork_id_block[FORK_ID_BLOCKS];
+    size_t fork_id_block_count;
     bool zero_base_fee;              ///< config.zeroBaseFee
     uint64_t contract_size_limit;    ///< bytes; 24576 unless the genesis says otherwise
     struct qbft_config qbft;

@@ -257,6 +257,8 @@ static const struct fork_key {
     {"enablegaspriceblock", -1, QUORUM_ONLY},
 };
 
+_Static_assert(ARRAY_LEN(fork_keys) <= FORK_ID_BLOCKS + 3, "three of them are times");
+
 static bool ends_with(const char *s, const char *end)
 {
     const size_t n = strlen(s);
@@ -271,6 +273,10 @@ static err_t take_fork(const struct reader *r, struct chain_config *c, const str
     bool found;
     TRY(take_u64(r, &at, &found, config, "config", key->lower, 0, FORK_NEVER - 1));
     if (!found) return OK;
+    if (key->how != BY_TIME && strcmp(key->lower, "qip714block") != 0 && at != 0) {
+        check(c->fork_id_block_count < ARRAY_LEN(c->fork_id_block));
+        c->fork_id_block[c->fork_id_block_count++] = at;
+    }
 
     uint64_t *slot = NULL;
     switch (key->how) {
