@@ -22,6 +22,7 @@ struct fork_list {
     size_t count;
 };
 
+/// The list of a configuration whose genesis has this timestamp.
 struct fork_list fork_list_of(const struct chain_config *config, uint64_t genesis_time_s);
 
 /// The identifier at a head.

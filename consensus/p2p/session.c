@@ -46,14 +46,18 @@ enum session_state {
 
 struct session {
     enum session_state state;
+    uint16_t listen_port;
+    bool has_peer;
+    bool has_header; ///< of the frame at in_at
+    bool pinged;     ///< since the last that was heard
+    bool told_closed;
+    bool by_peer; ///< who ended it
     const struct secret_key *key;
     secp_pubkey_t self;
-    char client_id[SESSION_CLIENT_MAX];
-    uint16_t listen_port;
-    struct rlpx_handshake handshake;
-    bool has_peer;
     secp_pubkey_t peer;
+    char client_id[SESSION_CLIENT_MAX];
     char peer_client[SESSION_CLIENT_MAX];
+    struct rlpx_handshake handshake;
 
     struct rlpx_frames frames;
     unsigned version[P2P_PROTOCOLS]; ///< shared; 0: not
@@ -62,8 +66,7 @@ struct session {
 
     struct buf in;      ///< received, not yet understood
     size_t in_at;       ///< of it, already done
-    bool has_header;    ///< of the frame at in_at
-    size_t frame_size;  ///< then
+    size_t frame_size;  ///< with has_header
     struct buf plain;   ///< unpacked payload of the last message
     struct buf raw_out; ///< handshake packet, Hello and an early Disconnect: sent as they are
     struct queue_of waiting[P2P_URGENCIES];
@@ -71,12 +74,9 @@ struct session {
 
     uint64_t started_ms;
     uint64_t heard_ms;
-    bool pinged; ///< since then
     uint64_t now_ms;
 
-    bool told_closed;
-    enum p2p_reason reason;
-    bool by_peer;
+    enum p2p_reason reason; ///< why it ended
     const char *why;
 };
 
@@ -355,7 +355,8 @@ static void keep_client(struct session *s, bytes_t name)
     size_t len = name.len < sizeof s->peer_client - 1 ? name.len : sizeof s->peer_client - 1;
     for (size_t i = 0; i < len; i++) {
         const uint8_t c = name.data[i];
-        s->peer_client[i] = c > ' ' && c < 0x7f ? (char)c : '?';
+        s->peer_client[i] = '?';
+        if (c > ' ' && c < 0x7f) memcpy(s->peer_client + i, &c, 1);
     }
     s->peer_client[len] = '\0';
 }
