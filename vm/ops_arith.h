@@ -87,31 +87,21 @@ static inline void op_signextend(u256_t *sp)
     for (unsigned i = limb + 1; i < 4; i++) x->limb[i] = fill;
 }
 
-/// a < b, without branches on the limbs.
-static inline bool word_lt(const u256_t *a, const u256_t *b)
-{
-    unsigned __int128 t = (unsigned __int128)a->limb[0] - b->limb[0];
-    t = (unsigned __int128)a->limb[1] - b->limb[1] - (uint64_t)((t >> 64) & 1);
-    t = (unsigned __int128)a->limb[2] - b->limb[2] - (uint64_t)((t >> 64) & 1);
-    t = (unsigned __int128)a->limb[3] - b->limb[3] - (uint64_t)((t >> 64) & 1);
-    return (t >> 127) != 0;
-}
-
 static inline bool word_slt(const u256_t *a, const u256_t *b)
 {
     const bool a_negative = a->limb[3] >> 63 != 0;
     const bool b_negative = b->limb[3] >> 63 != 0;
-    return a_negative != b_negative ? a_negative : word_lt(a, b);
+    return a_negative != b_negative ? a_negative : u256_lt(a, b);
 }
 
 static inline void op_lt(u256_t *sp)
 {
-    sp[-1] = u256_from_u64(word_lt(&sp[0], &sp[-1]));
+    sp[-1] = u256_from_u64(u256_lt(&sp[0], &sp[-1]));
 }
 
 static inline void op_gt(u256_t *sp)
 {
-    sp[-1] = u256_from_u64(word_lt(&sp[-1], &sp[0]));
+    sp[-1] = u256_from_u64(u256_lt(&sp[-1], &sp[0]));
 }
 
 static inline void op_slt(u256_t *sp)
@@ -136,22 +126,34 @@ static inline void op_iszero(u256_t *sp)
 
 static inline void op_and(u256_t *sp)
 {
-    for (int i = 0; i < 4; i++) sp[-1].limb[i] &= sp[0].limb[i];
+    sp[-1].limb[0] &= sp[0].limb[0];
+    sp[-1].limb[1] &= sp[0].limb[1];
+    sp[-1].limb[2] &= sp[0].limb[2];
+    sp[-1].limb[3] &= sp[0].limb[3];
 }
 
 static inline void op_or(u256_t *sp)
 {
-    for (int i = 0; i < 4; i++) sp[-1].limb[i] |= sp[0].limb[i];
+    sp[-1].limb[0] |= sp[0].limb[0];
+    sp[-1].limb[1] |= sp[0].limb[1];
+    sp[-1].limb[2] |= sp[0].limb[2];
+    sp[-1].limb[3] |= sp[0].limb[3];
 }
 
 static inline void op_xor(u256_t *sp)
 {
-    for (int i = 0; i < 4; i++) sp[-1].limb[i] ^= sp[0].limb[i];
+    sp[-1].limb[0] ^= sp[0].limb[0];
+    sp[-1].limb[1] ^= sp[0].limb[1];
+    sp[-1].limb[2] ^= sp[0].limb[2];
+    sp[-1].limb[3] ^= sp[0].limb[3];
 }
 
 static inline void op_not(u256_t *sp)
 {
-    for (int i = 0; i < 4; i++) sp[0].limb[i] = ~sp[0].limb[i];
+    sp[0].limb[0] = ~sp[0].limb[0];
+    sp[0].limb[1] = ~sp[0].limb[1];
+    sp[0].limb[2] = ~sp[0].limb[2];
+    sp[0].limb[3] = ~sp[0].limb[3];
 }
 
 /// BYTE: byte s[0] of s[1], counted from the most significant one.
@@ -172,38 +174,12 @@ static inline unsigned shift_of(const u256_t *w)
 
 static inline void op_shl(u256_t *sp)
 {
-    const unsigned n = shift_of(&sp[0]);
-    if (n >= 256) {
-        sp[-1] = u256_from_u64(0);
-        return;
-    }
-    const unsigned limbs = n / 64;
-    const unsigned bits = n % 64;
-    const u256_t a = sp[-1];
-    u256_t r = {{0}};
-    for (unsigned i = limbs; i < 4; i++) {
-        const uint64_t low = i > limbs ? a.limb[i - limbs - 1] : 0;
-        r.limb[i] = a.limb[i - limbs] << bits | (low >> 1) >> (63 - bits);
-    }
-    sp[-1] = r;
+    sp[-1] = u256_shl(&sp[-1], shift_of(&sp[0]));
 }
 
 static inline void op_shr(u256_t *sp)
 {
-    const unsigned n = shift_of(&sp[0]);
-    if (n >= 256) {
-        sp[-1] = u256_from_u64(0);
-        return;
-    }
-    const unsigned limbs = n / 64;
-    const unsigned bits = n % 64;
-    const u256_t a = sp[-1];
-    u256_t r = {{0}};
-    for (unsigned i = 0; i + limbs < 4; i++) {
-        const uint64_t high = i + limbs < 3 ? a.limb[i + limbs + 1] : 0;
-        r.limb[i] = a.limb[i + limbs] >> bits | (high << 1) << (63 - bits);
-    }
-    sp[-1] = r;
+    sp[-1] = u256_shr(&sp[-1], shift_of(&sp[0]));
 }
 
 static inline void op_sar(u256_t *sp)

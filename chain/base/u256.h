@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "chain/base/bytes.h"
+#include "chain/base/endian.h"
 #include "chain/base/err.h"
 
 typedef struct u256 {
@@ -37,12 +38,48 @@ static inline bool u256_eq(const u256_t *a, const u256_t *b)
             (a->limb[3] ^ b->limb[3])) == 0;
 }
 
+/// x + y + carry. @return the carry out; a chain of these is a chain of `adc`
+static inline bool u64_add_carry(uint64_t *out, uint64_t x, uint64_t y, bool carry)
+{
+    unsigned long long r;
+#if defined(__clang__)
+    unsigned long long c;
+    r = __builtin_addcll(x, y, carry, &c);
+#elif defined(__x86_64__)
+    const unsigned char c = __builtin_ia32_addcarryx_u64(carry, x, y, &r);
+#else
+    bool c = __builtin_add_overflow(x, y, &r);
+    c |= __builtin_add_overflow(r, carry, &r);
+#endif
+    *out = r;
+    return c != 0;
+}
+
+/// x - y - borrow. @return the borrow out
+static inline bool u64_sub_borrow(uint64_t *out, uint64_t x, uint64_t y, bool borrow)
+{
+    unsigned long long r;
+#if defined(__clang__)
+    unsigned long long c;
+    r = __builtin_subcll(x, y, borrow, &c);
+#elif defined(__x86_64__)
+    const unsigned char c = __builtin_ia32_sbb_u64(borrow, x, y, &r);
+#else
+    bool c = __builtin_sub_overflow(x, y, &r);
+    c |= __builtin_sub_overflow(r, borrow, &r);
+#endif
+    *out = r;
+    return c != 0;
+}
+
+/// Without branches on the limbs.
 static inline bool u256_lt(const u256_t *a, const u256_t *b)
 {
-    for (int i = 3; i > 0; i--) {
-        if (a->limb[i] != b->limb[i]) return a->limb[i] < b->limb[i];
-    }
-    return a->limb[0] < b->limb[0];
+    uint64_t ignored;
+    bool less = u64_sub_borrow(&ignored, a->limb[0], b->limb[0], 0);
+    less = u64_sub_borrow(&ignored, a->limb[1], b->limb[1], less);
+    less = u64_sub_borrow(&ignored, a->limb[2], b->limb[2], less);
+    return u64_sub_borrow(&ignored, a->limb[3], b->limb[3], less);
 }
 
 static inline int u256_cmp(const u256_t *a, const u256_t *b)
@@ -53,32 +90,25 @@ static inline int u256_cmp(const u256_t *a, const u256_t *b)
 /// a + b mod 2^256. @return the carry
 static inline bool u256_add(u256_t *out, const u256_t *a, const u256_t *b)
 {
-    unsigned __int128 t = (unsigned __int128)a->limb[0] + b->limb[0];
-    const uint64_t r0 = (uint64_t)t;
-    t = (unsigned __int128)a->limb[1] + b->limb[1] + (uint64_t)(t >> 64);
-    const uint64_t r1 = (uint64_t)t;
-    t = (unsigned __int128)a->limb[2] + b->limb[2] + (uint64_t)(t >> 64);
-    const uint64_t r2 = (uint64_t)t;
-    t = (unsigned __int128)a->limb[3] + b->limb[3] + (uint64_t)(t >> 64);
-    *out = (u256_t){{r0, r1, r2, (uint64_t)t}};
-    return (t >> 64) != 0;
+    uint64_t r0, r1, r2, r3;
+    bool carry = u64_add_carry(&r0, a->limb[0], b->limb[0], 0);
+    carry = u64_add_carry(&r1, a->limb[1], b->limb[1], carry);
+    carry = u64_add_carry(&r2, a->limb[2], b->limb[2], carry);
+    carry = u64_add_carry(&r3, a->limb[3], b->limb[3], carry);
+    *out = (u256_t){{r0, r1, r2, r3}};
+    return carry;
 }
 
 /// a - b mod 2^256. @return the borrow
 static inline bool u256_sub(u256_t *out, const u256_t *a, const u256_t *b)
 {
-    uint64_t r[4];
-    unsigned char borrow = 0;
-    for (int i = 0; i < 4; i++) {
-        const uint64_t x = a->limb[i];
-        const uint64_t y = b->limb[i];
-        const uint64_t d = x - y;
-        const uint64_t e = d - borrow;
-        borrow = (unsigned char)((x < y) | (d < borrow));
-        r[i] = e;
-    }
-    *out = (u256_t){{r[0], r[1], r[2], r[3]}};
-    return borrow != 0;
+    uint64_t r0, r1, r2, r3;
+    bool borrow = u64_sub_borrow(&r0, a->limb[0], b->limb[0], 0);
+    borrow = u64_sub_borrow(&r1, a->limb[1], b->limb[1], borrow);
+    borrow = u64_sub_borrow(&r2, a->limb[2], b->limb[2], borrow);
+    borrow = u64_sub_borrow(&r3, a->limb[3], b->limb[3], borrow);
+    *out = (u256_t){{r0, r1, r2, r3}};
+    return borrow;
 }
 
 /// Money: the sum, or false (and `*out` untouched) if it does not fit.
@@ -119,21 +149,15 @@ static inline unsigned u256_byte_len(const u256_t *a)
 
 static inline u256_t u256_from_be32(const uint8_t in[32])
 {
-    u256_t r;
-    for (int i = 0; i < 4; i++) {
-        uint64_t v;
-        memcpy(&v, in + 8 * (3 - i), 8);
-        r.limb[i] = __builtin_bswap64(v);
-    }
-    return r;
+    return (u256_t){{be_get_u64(in + 24), be_get_u64(in + 16), be_get_u64(in + 8), be_get_u64(in)}};
 }
 
 static inline void u256_to_be32(uint8_t out[32], const u256_t *a)
 {
-    for (int i = 0; i < 4; i++) {
-        const uint64_t v = __builtin_bswap64(a->limb[i]);
-        memcpy(out + 8 * (3 - i), &v, 8);
-    }
+    be_put_u64(out, a->limb[3]);
+    be_put_u64(out + 8, a->limb[2]);
+    be_put_u64(out + 16, a->limb[1]);
+    be_put_u64(out + 24, a->limb[0]);
 }
 
 static inline hash_t u256_to_hash(const u256_t *a)
@@ -154,25 +178,33 @@ u256_t u256_from_be(bytes_t in);
 /// Writes the minimal big-endian form (nothing for zero). @return its length, 0..32
 size_t u256_to_be_min(uint8_t out[32], const u256_t *a);
 
-/// a * b mod 2^256.
+/// a * b mod 2^256, row by row; column 3 needs only low halves.
 static inline u256_t u256_mul(const u256_t *a, const u256_t *b)
 {
     const uint64_t a0 = a->limb[0], a1 = a->limb[1], a2 = a->limb[2], a3 = a->limb[3];
     const uint64_t b0 = b->limb[0], b1 = b->limb[1], b2 = b->limb[2], b3 = b->limb[3];
-    // Columns 0..3 of the schoolbook product; column 3 needs only low halves.
-    const unsigned __int128 p00 = (unsigned __int128)a0 * b0;
-    const unsigned __int128 p01 = (unsigned __int128)a0 * b1;
-    const unsigned __int128 p10 = (unsigned __int128)a1 * b0;
-    const unsigned __int128 p02 = (unsigned __int128)a0 * b2;
-    const unsigned __int128 p11 = (unsigned __int128)a1 * b1;
-    const unsigned __int128 p20 = (unsigned __int128)a2 * b0;
-    unsigned __int128 t = (p00 >> 64) + (uint64_t)p01 + (uint64_t)p10;
-    const uint64_t r1 = (uint64_t)t;
-    t = (t >> 64) + (p01 >> 64) + (p10 >> 64) + (uint64_t)p02 + (uint64_t)p11 + (uint64_t)p20;
-    const uint64_t r2 = (uint64_t)t;
-    const uint64_t r3 = (uint64_t)(t >> 64) + (uint64_t)(p02 >> 64) + (uint64_t)(p11 >> 64) +
-                        (uint64_t)(p20 >> 64) + a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0;
-    return (u256_t){{(uint64_t)p00, r1, r2, r3}};
+    unsigned __int128 p = (unsigned __int128)a0 * b0;
+    const uint64_t r0 = (uint64_t)p;
+    uint64_t r1 = (uint64_t)(p >> 64);
+    p = (unsigned __int128)a0 * b2;
+    uint64_t r2 = (uint64_t)p;
+    uint64_t r3 = (uint64_t)(p >> 64) + a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0;
+
+    p = (unsigned __int128)a0 * b1;
+    bool carry = u64_add_carry(&r1, r1, (uint64_t)p, 0);
+    carry = u64_add_carry(&r2, r2, (uint64_t)(p >> 64), carry);
+    r3 += carry;
+    p = (unsigned __int128)a1 * b0;
+    carry = u64_add_carry(&r1, r1, (uint64_t)p, 0);
+    carry = u64_add_carry(&r2, r2, (uint64_t)(p >> 64), carry);
+    r3 += carry;
+    p = (unsigned __int128)a1 * b1;
+    carry = u64_add_carry(&r2, r2, (uint64_t)p, 0);
+    r3 += (uint64_t)(p >> 64) + carry;
+    p = (unsigned __int128)a2 * b0;
+    carry = u64_add_carry(&r2, r2, (uint64_t)p, 0);
+    r3 += (uint64_t)(p >> 64) + carry;
+    return (u256_t){{r0, r1, r2, r3}};
 }
 
 /// Quotient and remainder; by zero both are zero (Yellow Paper, DIV and MOD). Either
@@ -185,35 +217,61 @@ u256_t u256_addmod(const u256_t *a, const u256_t *b, const u256_t *m); ///< on t
 u256_t u256_mulmod(const u256_t *a, const u256_t *b, const u256_t *m); ///< on the full 512 bits
 u256_t u256_exp(const u256_t *base, const u256_t *exponent);           ///< mod 2^256, 0^0 = 1
 
-/// Shifts; everything is shifted out from 256 on.
+/// The upper word of (high low) << bits, bits < 64.
+static inline uint64_t u64_shl_from(uint64_t high, uint64_t low, unsigned bits)
+{
+    return (uint64_t)((((unsigned __int128)high << 64) | low) << bits >> 64);
+}
+
+/// The lower word of (high low) >> bits, bits < 64.
+static inline uint64_t u64_shr_from(uint64_t high, uint64_t low, unsigned bits)
+{
+    return (uint64_t)((((unsigned __int128)high << 64) | low) >> bits);
+}
+
+/// Shifts; everything is shifted out from 256 on. Whole limbs move first, by 128 and by 64
+/// bits, so that no limb's place is computed.
 static inline u256_t u256_shl(const u256_t *a, unsigned bits)
 {
-    u256_t r = {{0}};
-    if (bits >= 256) return r;
-    const unsigned limbs = bits / 64;
-    const unsigned rest = bits % 64;
-    for (unsigned i = 3; i + 1 > limbs; i--) {
-        const uint64_t high = a->limb[i - limbs];
-        const uint64_t low = i > limbs ? a->limb[i - limbs - 1] : 0;
-        r.limb[i] = rest == 0 ? high : high << rest | low >> (64 - rest);
-        if (i == 0) break;
+    if (bits >= 256) return u256_from_u64(0);
+    uint64_t r0 = a->limb[0], r1 = a->limb[1], r2 = a->limb[2], r3 = a->limb[3];
+    if ((bits & 128) != 0) {
+        r3 = r1;
+        r2 = r0;
+        r1 = 0;
+        r0 = 0;
     }
-    return r;
+    if ((bits & 64) != 0) {
+        r3 = r2;
+        r2 = r1;
+        r1 = r0;
+        r0 = 0;
+    }
+    bits &= 63;
+    return (u256_t){{r0 << bits, u64_shl_from(r1, r0, bits), u64_shl_from(r2, r1, bits),
+                     u64_shl_from(r3, r2, bits)}};
 }
 
 /// Bits move to the right and `fill` (0 or all ones) comes in.
 static inline u256_t u256_shift_right(const u256_t *a, unsigned bits, uint64_t fill)
 {
-    u256_t r = {{fill, fill, fill, fill}};
-    if (bits >= 256) return r;
-    const unsigned limbs = bits / 64;
-    const unsigned rest = bits % 64;
-    for (unsigned i = 0; i + limbs < 4; i++) {
-        const uint64_t low = a->limb[i + limbs];
-        const uint64_t high = i + limbs + 1 < 4 ? a->limb[i + limbs + 1] : fill;
-        r.limb[i] = rest == 0 ? low : low >> rest | high << (64 - rest);
+    if (bits >= 256) return (u256_t){{fill, fill, fill, fill}};
+    uint64_t r0 = a->limb[0], r1 = a->limb[1], r2 = a->limb[2], r3 = a->limb[3];
+    if ((bits & 128) != 0) {
+        r0 = r2;
+        r1 = r3;
+        r2 = fill;
+        r3 = fill;
     }
-    return r;
+    if ((bits & 64) != 0) {
+        r0 = r1;
+        r1 = r2;
+        r2 = r3;
+        r3 = fill;
+    }
+    bits &= 63;
+    return (u256_t){{u64_shr_from(r1, r0, bits), u64_shr_from(r2, r1, bits),
+                     u64_shr_from(r3, r2, bits), u64_shr_from(fill, r3, bits)}};
 }
 
 static inline u256_t u256_shr(const u256_t *a, unsigned bits)

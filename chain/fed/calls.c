@@ -174,7 +174,7 @@ err_t fed_call_read_reveal(uint64_t *round_id, struct fed_reveal *reveal, struct
     const bytes_t body = {call_data.data + 4, call_data.len - 4};
     bytes_t rest = body;
     struct fed_reveal r;
-    uint64_t id;
+    uint64_t id = 0;
     bool ok = take_u64(&id, &rest);
     take_hash(&r.base_version_id, &rest);
     take_hash(&r.upd_root, &rest);
