@@ -7,4 +7,5 @@
 #define INTERP_NAME interp_fast
 #define INTERP_SLOT 0
 #define INTERP_STEP ((void)0)
+#define INTERP_WATCHED 0
 #include "vm/interp_loop.h"

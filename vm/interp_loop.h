@@ -6,6 +6,7 @@
 //     INTERP_NAME    the function's name
 //     INTERP_SLOT    its row in vm->dispatch
 //     INTERP_STEP    what happens before an instruction
+//     INTERP_WATCHED is it anything
 //
 // pc, sp and gas live in registers; a frame's copies are valid only while it waits. A row of
 // vm/opcodes.def becomes: label, stack check, base gas, body, next. Undefined opcodes of a
@@ -82,6 +83,23 @@ resume:
     u256_t top; word_copy(&top, &sp[0]); word_copy(&sp[0], &sp[-(N)]); word_copy(&sp[-(N)], &top);  \
     pc++; NEXT
 #define CONTROL(LABEL) goto do_##LABEL
+    // The instruction at a destination is known: the fast loop runs it here.
+#define JUMP_TO(WORD)                                                                              \
+    const uint64_t to = (WORD)->limb[0];                                                           \
+    const bool inside = u256_fits_u64(WORD) && to < f->code.len;                                   \
+    if (UNLIKELY(!inside || (f->code.jumpdests[to / 64] >> (to % 64) & 1) == 0)) {                 \
+        STOP_BY(EVM_BAD_JUMP);                                                                     \
+    }                                                                                              \
+    pc = f->code.bytes + to;                                                                       \
+    if (UNLIKELY(gas < vm->gas_poll)) {                                                            \
+        vm->gas_poll = gas - POLL_GAS;                                                             \
+        if (vm->cancelled != NULL && vm->cancelled(vm->cancelled_ctx)) STOP_BY(EVM_CANCELLED);     \
+    }                                                                                              \
+    if (!INTERP_WATCHED) {                                                                         \
+        if (UNLIKELY((gas -= GAS_JUMPDEST) < 0)) STOP_BY(EVM_OUT_OF_GAS);                          \
+        pc++;                                                                                      \
+    }                                                                                              \
+    NEXT
 
 #define OP(CODE, NAME, IN, OUT, GAS, SINCE, BODY)                                                  \
 op_##NAME: {                                                                                       \
@@ -95,28 +113,17 @@ op_##NAME: {                                                                    
 #undef OP
     // clang-format on
 
-do_jumpi:
-    if (u256_is_zero(&sp[-1])) {
-        sp -= 2;
+do_jumpi : {
+    sp -= 2;
+    if (u256_is_zero(&sp[1])) {
         pc++;
         NEXT;
     }
-    sp--;
-    sp[0] = sp[1];
-    // The destination is on top now, as for JUMP.
+    JUMP_TO(&sp[2]);
+}
 do_jump : {
-    const uint64_t to = sp[0].limb[0];
-    const bool inside = u256_fits_u64(&sp[0]) && to < f->code.len;
-    if (UNLIKELY(!inside || (f->code.jumpdests[to / 64] >> (to % 64) & 1) == 0)) {
-        STOP_BY(EVM_BAD_JUMP);
-    }
     sp--;
-    pc = f->code.bytes + to;
-    if (UNLIKELY(gas < vm->gas_poll)) {
-        vm->gas_poll = gas - POLL_GAS;
-        if (vm->cancelled != NULL && vm->cancelled(vm->cancelled_ctx)) STOP_BY(EVM_CANCELLED);
-    }
-    NEXT;
+    JUMP_TO(&sp[1]);
 }
 do_jumpdest:
     pc++;
@@ -193,6 +200,7 @@ halt_saved:
 #undef DUP
 #undef SWAP
 #undef CONTROL
+#undef JUMP_TO
 #undef NEXT
 #undef STOP_BY
 #undef SAVE

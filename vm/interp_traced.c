@@ -53,4 +53,5 @@ static void trace_step(struct vm *vm, const struct frame *f, const uint8_t *pc, 
 #define INTERP_NAME interp_traced
 #define INTERP_SLOT 1
 #define INTERP_STEP trace_step(vm, f, pc, sp, gas)
+#define INTERP_WATCHED 1
 #include "vm/interp_loop.h"

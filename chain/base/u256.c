@@ -90,16 +90,19 @@ static inline uint64_t div_3by2(uint64_t u2, uint64_t u1, uint64_t u0, uint64_t 
 static inline __attribute__((always_inline)) bool sub_mul(uint64_t *u, const uint64_t *d,
                                                           unsigned n, uint64_t q)
 {
+    // The product first, so that both chains of carries stay unbroken.
+    uint64_t product[5];
     uint64_t carry = 0;
 #pragma GCC unroll 4
     for (unsigned i = 0; i < n; i++) {
         const u128 p = mul64(q, d[i]) + carry;
-        const uint64_t low = (uint64_t)p;
-        carry = (uint64_t)(p >> 64) + (u[i] < low);
-        u[i] -= low;
+        product[i] = (uint64_t)p;
+        carry = (uint64_t)(p >> 64);
     }
-    const bool borrow = u[n] < carry;
-    u[n] -= carry;
+    product[n] = carry;
+    bool borrow = false;
+#pragma GCC unroll 5
+    for (unsigned i = 0; i <= n; i++) borrow = u64_sub_borrow(&u[i], u[i], product[i], borrow);
     return borrow;
 }
 
@@ -194,6 +197,21 @@ static void divide(uint64_t *q, u256_t *rem, const uint64_t *u_in, unsigned un, 
     }
 }
 
+/// a / b and a % b if b is a power of two, as it often is where code means a shift.
+static bool divide_by_power(u256_t *quotient, u256_t *remainder, const u256_t *a, const u256_t *b)
+{
+    const u256_t one = u256_from_u64(1);
+    u256_t below;
+    u256_sub(&below, b, &one);
+    const uint64_t shared = (b->limb[0] & below.limb[0]) | (b->limb[1] & below.limb[1]) |
+                            (b->limb[2] & below.limb[2]) | (b->limb[3] & below.limb[3]);
+    if (shared != 0) return false;
+    *quotient = u256_shr(a, u256_bit_len(b) - 1);
+    *remainder = (u256_t){{a->limb[0] & below.limb[0], a->limb[1] & below.limb[1],
+                           a->limb[2] & below.limb[2], a->limb[3] & below.limb[3]}};
+    return true;
+}
+
 void u256_divmod(u256_t *quotient, u256_t *remainder, const u256_t *a, const u256_t *b)
 {
     u256_t q = {{0}};
@@ -203,7 +221,7 @@ void u256_divmod(u256_t *quotient, u256_t *remainder, const u256_t *a, const u25
             q.limb[0] = a->limb[0] / b->limb[0];
             r.limb[0] = a->limb[0] % b->limb[0];
         }
-    } else if (!u256_is_zero(b)) {
+    } else if (!u256_is_zero(b) && !divide_by_power(&q, &r, a, b)) {
         divide(q.limb, &r, a->limb, 4, b);
     }
     if (quotient != NULL) *quotient = q;
