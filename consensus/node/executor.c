@@ -136,7 +136,7 @@ static err_t find_validators(struct executor *x, const struct db_txn *txn)
     return OK;
 }
 
-/// Shows the head to everybody who asks.
+/// Shows the head to everybody who asks; the pool learns what the next block costs.
 static void publish_head(struct executor *x)
 {
     struct node *n = x->node;
@@ -155,6 +155,11 @@ static void publish_head(struct executor *x)
     memcpy(n->next_validators, x->validators, x->validator_count * sizeof x->validators[0]);
     n->next_validator_count = x->validator_count;
     pthread_mutex_unlock(&n->status_lock);
+
+    pthread_mutex_lock(&n->pool_lock);
+    txpool_set_base_fee(n->pool, &next_fee);
+    atomic_store(&n->work, txpool_count(n->pool).pending != 0);
+    pthread_mutex_unlock(&n->pool_lock);
 }
 
 static void post_head(struct executor *x)
@@ -455,7 +460,6 @@ static void move_pool(struct executor *x, const struct executed_block *e)
         txpool_set_account(n->pool, &c->address, &account, now_s);
     }
     n->pool_head = e->block.header.number;
-    atomic_store(&n->work, txpool_count(n->pool).pending != 0);
     pthread_mutex_unlock(&n->pool_lock);
 }
 

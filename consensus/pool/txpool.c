@@ -7,8 +7,9 @@ struct sender {
     struct pool_account account;
     struct pool_tx *txs[TXPOOL_SENDER_SLOTS + 1]; // one more: may_add
     size_t count;
-    size_t pending; ///< the first so many are pending
-    size_t index;   ///< own place in `live`
+    size_t run;   ///< the first so many follow the nonce without a gap and are paid for
+    size_t ready; ///< of these the first so many pay the base fee, too: they are pending
+    size_t index; ///< own place in `live`
     struct sender *next_free;
 };
 
@@ -32,8 +33,10 @@ struct txpool {
     size_t fate_count;
     struct sender **heap; ///< scratch of txpool_take_best
     size_t *heap_at;
-    size_t pending;
-    size_t queued;
+    u256_t base_fee_wei; ///< of the next block
+    size_t run;          ///< over all senders
+    size_t ready;
+    size_t count;
     size_t bytes;
     uint64_t seq;
 };
@@ -95,7 +98,7 @@ static struct sender *make_sender(struct txpool *p, const address_t *who)
     struct sender *s = p->free;
     p->free = s->next_free;
     s->address = *who;
-    s->count = s->pending = 0;
+    s->count = s->run = s->ready = 0;
     s->index = p->live_count;
     p->live[p->live_count++] = s;
     *place = s;
@@ -147,37 +150,44 @@ static size_t lower_bound(const struct sender *s, uint64_t nonce)
     return i;
 }
 
-/// Counts again which of a sender's transactions are pending: those that follow its nonce
-/// without a gap and that the balance pays for together.
+/// Counts again which of a sender's transactions could go into a block: those that follow its
+/// nonce without a gap and that the balance pays for together; and of these, which may go into
+/// the next one: up to the first that does not pay its base fee.
 static void recount(struct txpool *p, struct sender *s)
 {
     u256_t sum = {{0}};
-    size_t n = 0;
-    while (n < s->count && s->txs[n]->tx.nonce == s->account.nonce + n) {
-        if (!u256_add_checked(&sum, &sum, &s->txs[n]->cost_wei)) break;
+    size_t run = 0;
+    while (run < s->count && s->txs[run]->tx.nonce == s->account.nonce + run) {
+        if (!u256_add_checked(&sum, &sum, &s->txs[run]->cost_wei)) break;
         if (u256_lt(&s->account.balance_wei, &sum)) break;
-        n++;
+        run++;
     }
-    for (size_t i = 0; i < s->count; i++) s->txs[i]->pending = i < n;
-    p->pending += n - s->pending; // wraps and wraps back where it shrinks
-    p->queued -= n - s->pending;
-    s->pending = n;
+    size_t ready = 0;
+    while (ready < run && !u256_lt(&s->txs[ready]->tx.max_fee_per_gas, &p->base_fee_wei)) ready++;
+    for (size_t i = 0; i < s->count; i++) s->txs[i]->pending = i < ready;
+    p->run += run - s->run; // wraps and wraps back where it shrinks
+    p->ready += ready - s->ready;
+    s->run = run;
+    s->ready = ready;
 }
 
-/// Takes the i-th transaction out of a sender's queue and gives it back. Counts are not made
-/// again: recount follows.
+/// Takes the i-th transaction out of a sender's queue and gives it back. `run` and `ready` hold
+/// for what stays before it; recount follows.
 static void take_out(struct txpool *p, struct sender *s, size_t i, enum pool_fate fate,
                      const char *why, uint64_t now_s)
 {
     struct pool_tx *t = s->txs[i];
-    if (i < s->pending) {
-        s->pending--;
-        p->pending--;
-    } else {
-        p->queued--;
+    if (i < s->run) {
+        s->run--;
+        p->run--;
+    }
+    if (i < s->ready) {
+        s->ready--;
+        p->ready--;
     }
     memmove(&s->txs[i], &s->txs[i + 1], (s->count - i - 1) * sizeof(struct pool_tx *));
     s->count--;
+    p->count--;
     p->bytes -= t->tx.raw.len;
     (void)map_delete(&p->by_hash, &t->tx.hash);
     if (fate != POOL_FATE_INCLUDED) remember_fate(p, &t->tx.hash, why, now_s);
@@ -255,17 +265,17 @@ static bool can_pay(const struct sender *s, const struct pool_account *account,
     return !u256_lt(&account->balance_wei, &sum);
 }
 
-/// Who gives way: of the senders with most slots (of the kind that is short) the transaction with
+/// Who gives way: of the senders with most slots the transaction (of the kind that is short) with
 /// the lowest fee, the latest nonce among equals.
-static bool find_victim(const struct txpool *p, bool pending, const struct pool_tx *spare,
+static bool find_victim(const struct txpool *p, bool in_run, const struct pool_tx *spare,
                         struct sender **who, size_t *at)
 {
     size_t most = 0;
     const struct pool_tx *lowest = NULL;
     for (size_t i = 0; i < p->live_count; i++) {
         struct sender *s = p->live[i];
-        const size_t from = pending ? 0 : s->pending;
-        const size_t to = pending ? s->pending : s->count;
+        const size_t from = in_run ? 0 : s->run;
+        const size_t to = in_run ? s->run : s->count;
         if (to == from || s->count < most) continue;
         if (to - from == 1 && s->txs[from] == spare) continue;
         if (s->count > most) lowest = NULL;
@@ -284,28 +294,31 @@ static bool find_victim(const struct txpool *p, bool pending, const struct pool_
     return lowest != NULL;
 }
 
-/// Makes room for one more of `own`'s: a sender with more slots gives way, or with as many slots
-/// as the newcomer's would have, one that pays less.
-static bool make_room(struct txpool *p, const struct sender *own, const struct pool_tx *tx,
-                      bool pending, uint64_t now_s)
+static void evict(struct txpool *p, struct sender *victim, size_t at, uint64_t now_s)
 {
-    struct sender *victim = NULL;
-    size_t at = 0;
-    if (!find_victim(p, pending, NULL, &victim, &at) || victim == own) return false;
-    const size_t would_have = (own == NULL ? 0 : own->count) + 1;
-    if (victim->count < would_have) return false;
-    if (victim->count == would_have &&
-        !u256_lt(&victim->txs[at]->tx.max_fee_per_gas, &tx->tx.max_fee_per_gas))
-        return false;
     take_out(p, victim, at, POOL_FATE_DROPPED, "evicted: the pool is full", now_s);
     recount(p, victim);
     forget_sender_if_empty(p, victim);
+}
+
+/// Makes room for one more of `own`'s: a sender with twice as many slots as the newcomer's would
+/// have gives way, or one with no fewer slots that pays less. In between the newcomer waits: else
+/// senders of about equal share would throw out one another's accepted transactions.
+static bool make_room(struct txpool *p, const struct sender *own, const struct pool_tx *tx,
+                      bool in_run, uint64_t now_s)
+{
+    struct sender *victim = NULL;
+    size_t at = 0;
+    if (!find_victim(p, in_run, NULL, &victim, &at) || victim == own) return false;
+    const size_t would_have = (own == NULL ? 0 : own->count) + 1;
+    const bool pays_less = u256_lt(&victim->txs[at]->tx.max_fee_per_gas, &tx->tx.max_fee_per_gas);
+    if (victim->count < (pays_less ? would_have : 2 * would_have)) return false;
+    evict(p, victim, at, now_s);
     return true;
 }
 
-/// Whether `tx` would be pending at once.
-static bool would_be_pending(const struct sender *s, const struct pool_account *account,
-                             uint64_t nonce)
+/// Whether a transaction with this nonce would follow the account's without a gap.
+static bool would_follow(const struct sender *s, const struct pool_account *account, uint64_t nonce)
 {
     uint64_t next = account->nonce;
     for (size_t i = 0; s != NULL && i < s->count && next < nonce; i++) {
@@ -316,30 +329,29 @@ static bool would_be_pending(const struct sender *s, const struct pool_account *
 
 /// Has the sender a place left? All taken by transactions that wait behind a gap, the one that
 /// fills the gap still comes in: else none of them could ever leave.
-static bool may_add(const struct txpool *p, const struct sender *s, bool pending)
+static bool may_add(const struct txpool *p, const struct sender *s, bool in_run)
 {
     if (s == NULL || s->count < p->options.sender_max) return true;
-    return s->count == p->options.sender_max && pending && s->pending < s->count;
+    return s->count == p->options.sender_max && in_run && s->run < s->count;
 }
 
-static bool trim_one(struct txpool *p, bool pending, const struct pool_tx *spare, uint64_t now_s)
+static bool trim_one(struct txpool *p, bool in_run, const struct pool_tx *spare, uint64_t now_s)
 {
     struct sender *victim = NULL;
     size_t at = 0;
-    if (!find_victim(p, pending, spare, &victim, &at)) return false;
-    take_out(p, victim, at, POOL_FATE_DROPPED, "evicted: the pool is full", now_s);
-    recount(p, victim);
-    forget_sender_if_empty(p, victim);
+    if (!find_victim(p, in_run, spare, &victim, &at)) return false;
+    evict(p, victim, at, now_s);
     return true;
 }
 
-/// After moves between pending and queued either may hold more than it should: the excess
-/// leaves, but for `spare`, which was just let in.
+/// After moves in and out of the runs either kind may hold more than it should: the excess
+/// leaves, but for `spare`, which was just let in. What waits for a lower base fee keeps its
+/// slot: a fee that swings throws nothing out.
 static void trim(struct txpool *p, const struct pool_tx *spare, uint64_t now_s)
 {
-    while (p->pending > p->options.pending_max && trim_one(p, true, spare, now_s)) {
+    while (p->run > p->options.pending_max && trim_one(p, true, spare, now_s)) {
     }
-    while (p->queued > p->options.queued_max && trim_one(p, false, spare, now_s)) {
+    while (p->count - p->run > p->options.queued_max && trim_one(p, false, spare, now_s)) {
     }
 }
 
@@ -374,11 +386,11 @@ enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct po
     if (replaces) {
         if (!may_replace(p, &s->txs[at]->tx, tx, hint)) return POOL_REPLACEMENT_UNDERPRICED;
     } else {
-        const bool pending = would_be_pending(s, account, tx->nonce);
-        if (!may_add(p, s, pending)) return POOL_SENDER_FULL;
-        const size_t used = pending ? p->pending : p->queued;
-        const size_t max = pending ? p->options.pending_max : p->options.queued_max;
-        if (used >= max && !make_room(p, s, t, pending, now_s)) return POOL_FULL;
+        const bool in_run = would_follow(s, account, tx->nonce);
+        if (!may_add(p, s, in_run)) return POOL_SENDER_FULL;
+        const size_t used = in_run ? p->run : p->count - p->run;
+        const size_t max = in_run ? p->options.pending_max : p->options.queued_max;
+        if (used >= max && !make_room(p, s, t, in_run, now_s)) return POOL_FULL;
     }
     const size_t freed = replaces ? s->txs[at]->tx.raw.len : 0;
     while (p->bytes - freed + tx->raw.len > p->options.bytes_max) {
@@ -403,14 +415,8 @@ enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct po
     memmove(&s->txs[at + 1], &s->txs[at], (s->count - at) * sizeof(struct pool_tx *));
     s->txs[at] = t;
     s->count++;
-    p->queued++;
+    p->count++;
     p->bytes += tx->raw.len;
-    // What stood behind the place counts as queued until it is counted again.
-    if (at < s->pending) {
-        p->queued += s->pending - at;
-        p->pending -= s->pending - at;
-        s->pending = at;
-    }
     recount(p, s);
     trim(p, t, now_s);
     return POOL_ADDED;
@@ -431,6 +437,13 @@ void txpool_included(struct txpool *p, const hash_t *hash, uint64_t now_s)
     take_out(p, s, at, POOL_FATE_INCLUDED, NULL, now_s);
     recount(p, s);
     forget_sender_if_empty(p, s);
+}
+
+void txpool_set_base_fee(struct txpool *p, const u256_t *base_fee_wei)
+{
+    if (u256_eq(&p->base_fee_wei, base_fee_wei)) return;
+    p->base_fee_wei = *base_fee_wei;
+    for (size_t i = 0; i < p->live_count; i++) recount(p, p->live[i]);
 }
 
 void txpool_set_account(struct txpool *p, const address_t *sender,
@@ -495,8 +508,8 @@ struct pool_tx *txpool_find(const struct txpool *p, const hash_t *hash)
 bool txpool_next_nonce(const struct txpool *p, uint64_t *nonce, const address_t *sender)
 {
     const struct sender *s = find_sender(p, sender);
-    if (s == NULL || s->pending == 0) return false;
-    *nonce = s->txs[s->pending - 1]->tx.nonce + 1;
+    if (s == NULL || s->run == 0) return false;
+    *nonce = s->txs[s->run - 1]->tx.nonce + 1;
     return true;
 }
 
@@ -521,7 +534,7 @@ void txpool_fate(const struct txpool *p, struct pool_fate_info *out, const hash_
 
 struct txpool_counts txpool_count(const struct txpool *p)
 {
-    return (struct txpool_counts){p->pending, p->queued, p->bytes, p->live_count};
+    return (struct txpool_counts){p->ready, p->count - p->ready, p->bytes, p->live_count};
 }
 
 size_t txpool_list(const struct txpool *p, struct pool_tx **out, size_t room)
@@ -583,7 +596,7 @@ size_t txpool_take_best(const struct txpool *p, struct pool_tx **out, size_t roo
     u256_t tip;
     for (size_t i = 0; i < p->live_count; i++) {
         struct sender *s = p->live[i];
-        if (s->pending == 0 || !tip_of(&tip, &s->txs[0]->tx, base_fee_wei)) continue;
+        if (s->run == 0 || !tip_of(&tip, &s->txs[0]->tx, base_fee_wei)) continue;
         p->heap[n] = s;
         p->heap_at[n++] = 0;
     }
@@ -597,8 +610,7 @@ size_t txpool_take_best(const struct txpool *p, struct pool_tx **out, size_t roo
         out[taken++] = t;
         gas_taken = gas - gas_taken < t->tx.gas_limit ? gas : gas_taken + t->tx.gas_limit;
         p->heap_at[0]++;
-        if (p->heap_at[0] == s->pending ||
-            !tip_of(&tip, &s->txs[p->heap_at[0]]->tx, base_fee_wei)) {
+        if (p->heap_at[0] == s->run || !tip_of(&tip, &s->txs[p->heap_at[0]]->tx, base_fee_wei)) {
             n--;
             p->heap[0] = p->heap[n];
             p->heap_at[0] = p->heap_at[n];

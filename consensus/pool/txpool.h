@@ -2,12 +2,16 @@
 #pragma once
 
 /// Transactions that wait for a block. Per sender a queue ordered by nonce; of it the part that
-/// follows the account's nonce without a gap and that the balance pays for is *pending* (may go
-/// into the next block), the rest is *queued*.
+/// follows the account's nonce without a gap, that the balance pays for and whose fee cap covers
+/// the next block's base fee is *pending* (may go into the next block), the rest is *queued*.
 ///
-///     account nonce 7, balance 10        sender A:  [7]  [8]  [9]   .   [11]
-///     costs                                          3    4    4          1
-///                                                   pending  |   queued
+///     account nonce 7, balance 13        sender A:  [7]  [8]  [9]  [10]  .   [12]
+///     base fee 2                   costs             3    3    3    6          1
+///                                  fee cap           3    3    1    3          3
+///                                                   pending  |     queued
+///
+/// What only waits for a lower base fee keeps the slot of a pending one, and becomes pending
+/// when the fee has fallen.
 ///
 /// Bounds, who gives way to whom and what is told about it: threat model 4.5.
 ///
@@ -91,9 +95,8 @@ struct pool_account {
     u256_t balance_wei;
 };
 
-/// Adds a transaction or replaces the one with its nonce. `why`, where not NULL, receives what was seen
-/// and what is needed (balance, fee, nonce) if that helps.
-/// On anything but POOL_ADDED it stays the caller's.
+/// Adds a transaction or replaces the one with its nonce. `hint`, where not NULL, receives
+/// what was seen and what is needed (balance, fee, nonce) if that helps. On anything but POOL_ADDED it stays the caller's.
 struct pool_hint {
     u256_t have;
     u256_t want;
@@ -107,6 +110,9 @@ enum pool_result txpool_add(struct txpool *p, struct pool_tx *tx,
 void txpool_set_account(struct txpool *p, const address_t *sender,
                         const struct pool_account *account, uint64_t now_s);
 
+/// What the next block's base fee will be: moves transactions between pending and queued.
+void txpool_set_base_fee(struct txpool *p, const u256_t *base_fee_wei);
+
 /// These hashes are in a block now.
 void txpool_included(struct txpool *p, const hash_t *hash, uint64_t now_s);
 
@@ -118,7 +124,8 @@ void txpool_expire(struct txpool *p, uint64_t now_s);
 
 /// A transaction by hash; NULL if it is not here. Valid until the pool changes.
 struct pool_tx *txpool_find(const struct txpool *p, const hash_t *hash);
-/// The nonce after all pending ones of a sender. @return false if none is pending.
+/// The nonce after all of a sender's that follow its account's without a gap and are paid for,
+/// whatever the base fee. @return false if there is none.
 bool txpool_next_nonce(const struct txpool *p, uint64_t *nonce, const address_t *sender);
 /// Does the pool hold anything of this sender?
 bool txpool_has_sender(const struct txpool *p, const address_t *sender);

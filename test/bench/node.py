@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""One node, end to end: pre-signed transfers over HTTP in batches until they are in blocks.
-Prints transfers per second and CPU of the node per transfer in recover units."""
+"""One node, end to end: pre-signed transfers over HTTP, in batches and one by one over 16
+keep-alive connections, until they are in blocks. Prints transfers per second and CPU of the
+node per transfer in recover units."""
 
 import argparse
 import json
@@ -17,7 +18,11 @@ import harness  # noqa: E402
 
 ACCOUNTS = 400
 EACH = 40
-BATCH = 200
+CHAIN_ID = 20482
+CASES = (  # name, transactions of one request, connections, transactions
+    ("node/transfers-batch", 100, 16, ACCOUNTS * EACH),
+    ("node/transfers-single", 1, 16, ACCOUNTS * EACH),
+)
 
 
 def cpu_seconds(pid):
@@ -30,39 +35,33 @@ def recover_us(binaries):
     return [float(line) for line in out.stdout.split()]
 
 
-def measure(sandbox, batch, count):
+def measure(sandbox, batch, connections, count):
     senders = sandbox.program("tools/presign", "addresses", "--accounts", ACCOUNTS).split()
     raws = sandbox.program(
-        "tools/presign", "transfers", "--accounts", ACCOUNTS, "--each", EACH, "--chain-id", 20482
+        "tools/presign", "transfers", "--accounts", ACCOUNTS, "--each", EACH, "--chain-id", CHAIN_ID
     ).split()[:count]
-    net = sandbox.network(period="250ms", fund=senders)
+    net = sandbox.network(period="250ms", fund=senders, chain_id=CHAIN_ID)
     node = sandbox.node(net / "validator-1").start()
     rpc = node.rpc(30)
+    port = node.address[1]
     before_cpu, begun = cpu_seconds(node.process.pid), time.monotonic()
-    position, last = 0, None
-    while position < len(raws):
-        answers = rpc.batch([("eth_sendRawTransaction", [raw]) for raw in raws[position : position + batch]])
-        accepted = 0
-        for answer in answers:
-            if isinstance(answer, harness.RpcError):
-                harness.expect(
-                    "full" in answer.message or "limit" in answer.message or "known" in answer.message,
-                    f"refused: {answer}",
-                )
-                if "known" not in answer.message:
-                    break
-            else:
-                last = answer
-            accepted += 1
-        position += accepted
-    harness.wait_until(lambda: rpc.call("eth_getTransactionReceipt", last), "the last receipt", 60)
-    for sender in senders:
-        want = sum(1 for i in range(count) if senders[i % ACCOUNTS] == sender)
-        harness.wait_until(
-            lambda s=sender, w=want: int(rpc.call("eth_getTransactionCount", s, "latest"), 16) == w, "all included"
-        )
+    client = subprocess.run(
+        [f"{sandbox.binaries}/tools/rpc_load", "--port", str(port), "--connections", str(connections),
+         "--batch", str(batch)],
+        input="\n".join(raws) + "\n", capture_output=True, text=True, check=True, timeout=60,
+    )
+    sent = json.loads(client.stdout)
+    harness.expect(sent["errors"] == 0, f"refused: {sent['first_error']}")
+
+    def empty():
+        status = rpc.call("txpool_status")
+        return int(status["pending"], 16) + int(status["queued"], 16) == 0
+
+    harness.wait_until(empty, "an empty pool", 60)
     took = time.monotonic() - begun
     cpu = cpu_seconds(node.process.pid) - before_cpu
+    counts = rpc.batch([("eth_getTransactionCount", [sender, "latest"]) for sender in senders])
+    harness.expect(sum(int(n, 16) for n in counts) == len(raws), "all are included")
     rpc.close()
     node.stop()
     return len(raws) / took, cpu / len(raws) * 1e6
@@ -73,12 +72,12 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--reps", type=int, default=3)
     options = parser.parse_args()
-    for name, batch, count in (("node/transfers-batch", BATCH, ACCOUNTS * EACH), ("node/transfers-single", 1, 4000)):
+    for name, batch, connections, count in CASES:
         limits, cpus, rates = [], [], []
         for _ in range(options.reps):
             limits += recover_us(options.bin)
             with harness.Sandbox(options.bin, 0) as sandbox:
-                rate, cpu = measure(sandbox, batch, count)
+                rate, cpu = measure(sandbox, batch, connections, count)
             cpus.append(cpu)
             rates.append(rate)
         limit = statistics.median(limits)

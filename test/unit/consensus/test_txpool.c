@@ -246,6 +246,74 @@ Test(txpool, one_sender_cannot_push_out_the_others)
     close_pool();
 }
 
+/// Goal: senders with about equal shares keep what was accepted; one that pays more, or has half
+/// as much, still gets in.
+Test(txpool, a_full_pool_does_not_churn)
+{
+    open_pool(12, 12);
+    for (uint64_t s = 0; s < 3; s++) {
+        for (uint64_t i = 0; i < 4; i++) cr_expect_eq(add(s, i, 5), POOL_ADDED);
+    }
+    cr_expect_eq(add(3, 0, 5), POOL_ADDED, "none against four");
+    cr_expect_eq(add(3, 1, 5), POOL_ADDED, "one against four");
+    cr_expect_eq(dropped, 2);
+    cr_expect_eq(add(3, 2, 5), POOL_FULL, "two against four: it waits");
+    cr_expect_eq(add(3, 2, 6), POOL_ADDED, "unless it pays more");
+    expect_counts(12, 0, "full");
+    close_pool();
+}
+
+/// Goal: what does not pay the next base fee is queued with all that follows it, others go on,
+/// and it comes back when the fee has fallen. A swinging fee throws nothing out.
+Test(txpool, the_base_fee_parks_and_releases)
+{
+    open_pool(6, 1);
+    const u256_t none = u256_from_u64(0);
+    const u256_t ten = u256_from_u64(10);
+    struct pool_tx *best[8];
+    txpool_set_base_fee(pool, &ten);
+    cr_expect_eq(add(1, 0, 10), POOL_ADDED);
+    cr_expect_eq(add(1, 1, 9), POOL_ADDED);
+    cr_expect_eq(add(1, 2, 50), POOL_ADDED);
+    cr_expect_eq(add(2, 0, 3), POOL_ADDED);
+    cr_expect_eq(add(3, 0, 40), POOL_ADDED);
+    cr_expect_eq(add(3, 1, 40), POOL_ADDED);
+    expect_counts(3, 3, "ten");
+    cr_expect_eq(txpool_take_best(pool, best, 8, &ten, UINT64_MAX), 3);
+    for (size_t i = 0; i < 3; i++)
+        cr_expect(best[i]->pending && !u256_lt(&best[i]->tx.max_fee_per_gas, &ten));
+
+    struct pool_fate_info fate;
+    struct pool_tx *same = make(2, 0, 3, 3, 1);
+    txpool_fate(pool, &fate, &same->tx.hash);
+    cr_expect_eq(fate.fate, POOL_FATE_QUEUED, "it waits");
+    free(same);
+    uint64_t next = 0;
+    const address_t one = sender_of(1);
+    cr_expect(txpool_next_nonce(pool, &next, &one));
+    cr_expect_eq(next, 3, "its nonces are taken all the same");
+
+    txpool_set_base_fee(pool, &none);
+    expect_counts(6, 0, "free");
+    cr_expect_eq(txpool_take_best(pool, best, 8, &none, UINT64_MAX), 6);
+    const u256_t high = u256_from_u64(1000);
+    txpool_set_base_fee(pool, &high);
+    expect_counts(0, 6, "far too high: more wait than may be queued, and all stay");
+    cr_expect_eq(txpool_take_best(pool, best, 8, &high, UINT64_MAX), 0);
+    cr_expect_eq(dropped, 0);
+
+    // A better offer for the one that holds the lane up lets all of it go.
+    txpool_set_base_fee(pool, &ten);
+    cr_expect_eq(add(1, 1, 20), POOL_ADDED);
+    expect_counts(5, 1, "replaced");
+    // A full pool of such does not keep others out.
+    txpool_set_base_fee(pool, &high);
+    cr_expect_eq(add(4, 0, 2000), POOL_ADDED);
+    expect_counts(1, 4,
+                  "one that pays; the lowest of the longest lane went, and one behind the gap");
+    close_pool();
+}
+
 Test(txpool, a_block_moves_it_on)
 {
     open_pool(100, 100);
@@ -320,6 +388,7 @@ Test(txpool, laws_under_random_use)
     open_pool(60, 30);
     uint64_t rnd = 7;
     uint64_t nonces[12] = {0};
+    u256_t base_fee = {{0}};
     size_t added = 0;
     for (size_t step = 0; step < 40000; step++) {
         rnd = rnd * 6364136223846793005U + 1442695040888963407U;
@@ -336,19 +405,23 @@ Test(txpool, laws_under_random_use)
             nonces[who]++;
             const struct pool_account next = {nonces[who], account.balance_wei};
             txpool_set_account(pool, &a, &next, step / 100);
-        } else {
+        } else if ((rnd >> 50 & 1) == 0) {
             txpool_expire(pool, step / 100);
+        } else {
+            base_fee = u256_from_u64(rnd >> 55 & 127);
+            txpool_set_base_fee(pool, &base_fee);
         }
         struct pool_tx *all[128];
         const size_t n = txpool_list(pool, all, 128);
         const struct txpool_counts c = txpool_count(pool);
         cr_assert_eq(n, c.pending + c.queued);
         cr_assert_leq(c.pending, 60);
-        cr_assert_leq(c.queued, 30);
+        cr_assert_leq(n, 90);
         cr_assert_eq(added, dropped + n, "each is here or was given back once");
         size_t pending = 0;
         for (size_t i = 0; i < n; i++) {
             pending += all[i]->pending;
+            if (all[i]->pending) cr_assert(!u256_lt(&all[i]->tx.max_fee_per_gas, &base_fee));
             const bool same = i > 0 && address_eq(&all[i]->tx.sender, &all[i - 1]->tx.sender);
             if (same) cr_assert_lt(all[i - 1]->tx.nonce, all[i]->tx.nonce);
             if (same && all[i]->pending)
