@@ -45,6 +45,7 @@ const struct txpool_options TXPOOL_DEFAULTS = {
     .pending_max = 4096,
     .queued_max = 1024,
     .sender_max = TXPOOL_SENDER_SLOTS,
+    .sender_safe = TXPOOL_SENDER_SLOTS / 2,
     .nonce_gap = 64,
     .bytes_max = (size_t)64 * 1024 * 1024,
     .price_bump_percent = 10,
@@ -151,13 +152,15 @@ static size_t lower_bound(const struct sender *s, uint64_t nonce)
 }
 
 /// Counts again which of a sender's transactions could go into a block: those that follow its
-/// nonce without a gap and that the balance pays for together; and of these, which may go into
-/// the next one: up to the first that does not pay its base fee.
+/// nonce without a gap, that the balance pays for together and that the pool has room for; and
+/// of these, which may go into the next one: up to the first that does not pay its base fee.
 static void recount(struct txpool *p, struct sender *s)
 {
     u256_t sum = {{0}};
     size_t run = 0;
-    while (run < s->count && s->txs[run]->tx.nonce == s->account.nonce + run) {
+    const size_t others = p->run - s->run;
+    while (run < s->count && s->txs[run]->tx.nonce == s->account.nonce + run &&
+           others + run < p->options.pending_max) {
         if (!u256_add_checked(&sum, &sum, &s->txs[run]->cost_wei)) break;
         if (u256_lt(&s->account.balance_wei, &sum)) break;
         run++;
@@ -301,9 +304,9 @@ static void evict(struct txpool *p, struct sender *victim, size_t at, uint64_t n
     forget_sender_if_empty(p, victim);
 }
 
-/// Makes room for one more of `own`'s: a sender with twice as many slots as the newcomer's would
-/// have gives way, or one with no fewer slots that pays less. In between the newcomer waits: else
-/// senders of about equal share would throw out one another's accepted transactions.
+/// Makes room for one more of `own`'s: a sender with many slots, and twice as many as the
+/// newcomer's would have, gives way; or one with no fewer slots that pays less. Else the newcomer
+/// waits: senders of about equal share do not throw out one another's accepted transactions.
 static bool make_room(struct txpool *p, const struct sender *own, const struct pool_tx *tx,
                       bool in_run, uint64_t now_s)
 {
@@ -312,7 +315,9 @@ static bool make_room(struct txpool *p, const struct sender *own, const struct p
     if (!find_victim(p, in_run, NULL, &victim, &at) || victim == own) return false;
     const size_t would_have = (own == NULL ? 0 : own->count) + 1;
     const bool pays_less = u256_lt(&victim->txs[at]->tx.max_fee_per_gas, &tx->tx.max_fee_per_gas);
-    if (victim->count < (pays_less ? would_have : 2 * would_have)) return false;
+    if (victim->count < would_have) return false;
+    if (!pays_less && (victim->count < 2 * would_have || victim->count <= p->options.sender_safe))
+        return false;
     evict(p, victim, at, now_s);
     return true;
 }
@@ -335,24 +340,15 @@ static bool may_add(const struct txpool *p, const struct sender *s, bool in_run)
     return s->count == p->options.sender_max && in_run && s->run < s->count;
 }
 
-static bool trim_one(struct txpool *p, bool in_run, const struct pool_tx *spare, uint64_t now_s)
+/// After moves out of the runs more may be queued than should be: the excess leaves, but for
+/// `spare`, which was just let in. What waits for a lower base fee keeps its slot: a fee that
+/// swings throws nothing out.
+static void trim(struct txpool *p, const struct pool_tx *spare, uint64_t now_s)
 {
     struct sender *victim = NULL;
     size_t at = 0;
-    if (!find_victim(p, in_run, spare, &victim, &at)) return false;
-    evict(p, victim, at, now_s);
-    return true;
-}
-
-/// After moves in and out of the runs either kind may hold more than it should: the excess
-/// leaves, but for `spare`, which was just let in. What waits for a lower base fee keeps its
-/// slot: a fee that swings throws nothing out.
-static void trim(struct txpool *p, const struct pool_tx *spare, uint64_t now_s)
-{
-    while (p->run > p->options.pending_max && trim_one(p, true, spare, now_s)) {
-    }
-    while (p->count - p->run > p->options.queued_max && trim_one(p, false, spare, now_s)) {
-    }
+    while (p->count - p->run > p->options.queued_max && find_victim(p, false, spare, &victim, &at))
+        evict(p, victim, at, now_s);
 }
 
 enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct pool_account *account,

@@ -62,6 +62,7 @@ struct txpool_options {
     size_t pending_max; ///< 4096
     size_t queued_max;  ///< 1024
     size_t sender_max;  ///< 64 (at most TXPOOL_SENDER_SLOTS)
+    size_t sender_safe; ///< who has no more than these gives way to higher fees only: 32
     uint64_t nonce_gap; ///< 64
     size_t bytes_max;   ///< 64 MiB of raw transactions
     unsigned price_bump_percent;

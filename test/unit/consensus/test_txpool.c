@@ -24,11 +24,13 @@ static void drop(void *ctx, struct pool_tx *tx, enum pool_fate fate, const char 
     free(tx);
 }
 
+/// Senders with more than three slots give way to newcomers.
 static void open_pool(size_t pending_max, size_t queued_max)
 {
     struct txpool_options o = TXPOOL_DEFAULTS;
     o.pending_max = pending_max;
     o.queued_max = queued_max;
+    o.sender_safe = 3;
     o.drop = drop;
     o.seed = 1;
     arena = vectors_arena((size_t)256 * 1024 * 1024);
@@ -260,6 +262,40 @@ Test(txpool, a_full_pool_does_not_churn)
     cr_expect_eq(add(3, 2, 5), POOL_FULL, "two against four: it waits");
     cr_expect_eq(add(3, 2, 6), POOL_ADDED, "unless it pays more");
     expect_counts(12, 0, "full");
+    close_pool();
+
+    open_pool(6, 6);
+    for (uint64_t s = 0; s < 2; s++) {
+        for (uint64_t i = 0; i < 3; i++) cr_expect_eq(add(s, i, 5), POOL_ADDED);
+    }
+    cr_expect_eq(add(3, 0, 5), POOL_FULL, "three are nobody's surplus");
+    cr_expect_eq(dropped, 0);
+    close_pool();
+}
+
+/// Goal: closing a gap in a full pool throws nobody out: what there is no room for stays queued
+/// until there is.
+Test(txpool, a_closed_gap_waits_for_room)
+{
+    open_pool(4, 4);
+    cr_expect_eq(add(1, 1, 5), POOL_ADDED);
+    cr_expect_eq(add(1, 2, 5), POOL_ADDED);
+    for (uint64_t s = 2; s < 5; s++) cr_expect_eq(add(s, 0, 5), POOL_ADDED);
+    expect_counts(3, 2, "a gap");
+    cr_expect_eq(add(1, 0, 5), POOL_ADDED);
+    expect_counts(4, 2, "closed");
+    cr_expect_eq(dropped, 0);
+    struct pool_tx *best[4];
+    const u256_t none = {{0}};
+    cr_expect_eq(txpool_take_best(pool, best, 4, &none, UINT64_MAX), 4);
+    for (size_t i = 0; i < 4; i++) {
+        const hash_t hash = best[i]->tx.hash;
+        const address_t who = best[i]->tx.sender;
+        const struct pool_account after = {1, RICH.balance_wei};
+        txpool_included(pool, &hash, 200);
+        txpool_set_account(pool, &who, &after, 200);
+    }
+    expect_counts(2, 0, "mined");
     close_pool();
 }
 
