@@ -14,10 +14,10 @@
 // ---- from entries to records --------------------------------------------------------------
 
 /// How an entry of an index leads to a record.
-typedef err_t (*load_fn)(const struct db_txn *txn, void *out, const struct view_entry *entry);
+typedef err_t (*load_fn)(const struct views *v, void *out, const struct view_entry *entry);
 
 struct list {
-    const struct db_txn *txn;
+    const struct views *v;
     struct arena *arena;
     const struct views_page *page;
     size_t item_size;
@@ -30,11 +30,11 @@ static err_t load_list(const struct list *l, const struct view_key *prefix, void
     struct view_entry *entries;
     *count = 0;
     size_t n;
-    TRY(view_scan(l->txn, l->arena, l->page, prefix, &entries, &n, next));
+    TRY(view_scan(l->v, l->arena, l->page, prefix, &entries, &n, next));
     uint8_t *items = arena_calloc(l->arena, n, l->item_size);
     if (items == NULL) return NO_ROOM;
     for (size_t i = 0; i < n; i++) {
-        const err_t err = l->load(l->txn, items + i * l->item_size, &entries[i]);
+        const err_t err = l->load(l->v, items + i * l->item_size, &entries[i]);
         if (err.kind == ERR_NOT_FOUND) {
             return FAIL(CORRUPT, "views: an index leads nowhere; rebuild the views");
         }
@@ -52,9 +52,9 @@ static err_t to_hash(hash_t *out, bytes_t in)
     return OK;
 }
 
-static err_t load_hash(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_hash(const struct views *v, void *out, const struct view_entry *entry)
 {
-    (void)txn;
+    (void)v;
     return to_hash(out, entry->value);
 }
 
@@ -73,7 +73,7 @@ static struct view_key key_round(enum view_kind kind, uint64_t round)
 }
 
 /// The one id of `kind` that begins with these digits.
-static err_t by_prefix(const struct db_txn *txn, hash_t *out, enum view_kind kind, bytes_t prefix,
+static err_t by_prefix(const struct views *v, hash_t *out, enum view_kind kind, bytes_t prefix,
                        size_t nibbles)
 {
     if (nibbles == 0 || nibbles > 64 || (nibbles + 1) / 2 > prefix.len) {
@@ -85,20 +85,19 @@ static err_t by_prefix(const struct db_txn *txn, hash_t *out, enum view_kind kin
     memcpy(from.b + from.len, prefix.data, whole);
     from.len += whole;
     if (odd) from.b[from.len] = prefix.data[whole] & 0xf0;
-    const bytes_t start = bytes_make(from.b, from.len + odd);
-    struct db_cursor *c;
-    bytes_t key;
-    bytes_t value;
+    struct view_key start = from;
+    start.len += odd;
     size_t found = 0;
-    TRY(db_cursor_open(txn, DB_VIEWS, &c));
-    err_t err = db_cursor_seek(c, start, &key, &value);
-    for (; err_ok(err) && found < 2; err = db_cursor_next(c, &key, &value)) {
+    struct view_walk w;
+    err_t err = view_walk_open(&w, v, &start, false);
+    for (; err_ok(err) && found < 2; err = view_walk_next(&w)) {
+        const bytes_t key = view_walk_key(&w);
         if (key.len != 33 || memcmp(key.data, from.b, from.len) != 0) break;
         if (odd && (key.data[1 + whole] & 0xf0) != (prefix.data[whole] & 0xf0)) break;
         found++;
         memcpy(out->b, key.data + 1, sizeof out->b);
     }
-    db_cursor_close(c);
+    view_walk_close(&w);
     if (!err_ok(err) && err.kind != ERR_NOT_FOUND) return err;
     if (found == 0) return FAIL(NOT_FOUND, "views: nothing begins with these digits");
     if (found > 1) return FAIL(INVALID, "views: several ids begin with these digits");
@@ -107,118 +106,117 @@ static err_t by_prefix(const struct db_txn *txn, hash_t *out, enum view_kind kin
 
 // ---- families and versions ----------------------------------------------------------------
 
-err_t views_family(const struct db_txn *txn, struct view_family *out, const hash_t *id)
+err_t views_family(const struct views *v, struct view_family *out, const hash_t *id)
 {
     const struct view_key key = key_hash(KIND_FAMILY, id);
-    return view_get(txn, &VIEW_FAMILY_FORM, &key, out);
+    return view_get(v, &VIEW_FAMILY_FORM, &key, out);
 }
 
-static err_t load_family(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_family(const struct views *v, void *out, const struct view_entry *entry)
 {
     hash_t id;
     TRY(to_hash(&id, entry->value));
-    return views_family(txn, out, &id);
+    return views_family(v, out, &id);
 }
 
-err_t views_families(const struct db_txn *txn, struct arena *arena, const struct views_page *page,
+err_t views_families(const struct views *v, struct arena *arena, const struct views_page *page,
                      struct view_family **out, size_t *count, bytes_t *next)
 {
-    const struct list l = {txn, arena, page, sizeof **out, load_family};
+    const struct list l = {v, arena, page, sizeof **out, load_family};
     const struct view_key prefix = view_key(KIND_FAMILY_ORDER);
     return load_list(&l, &prefix, (void **)out, count, next);
 }
 
-err_t views_version(const struct db_txn *txn, struct view_version *out, const hash_t *id)
+err_t views_version(const struct views *v, struct view_version *out, const hash_t *id)
 {
     const struct view_key key = key_hash(KIND_VERSION, id);
-    return view_get(txn, &VIEW_VERSION_FORM, &key, out);
+    return view_get(v, &VIEW_VERSION_FORM, &key, out);
 }
 
-err_t views_version_by_prefix(const struct db_txn *txn, struct view_version *out, bytes_t prefix,
+err_t views_version_by_prefix(const struct views *v, struct view_version *out, bytes_t prefix,
                               size_t nibbles)
 {
     hash_t id;
-    TRY(by_prefix(txn, &id, KIND_VERSION, prefix, nibbles));
-    return views_version(txn, out, &id);
+    TRY(by_prefix(v, &id, KIND_VERSION, prefix, nibbles));
+    return views_version(v, out, &id);
 }
 
-static err_t load_version_of_file(const struct db_txn *txn, void *out,
-                                  const struct view_entry *entry)
+static err_t load_version_of_file(const struct views *v, void *out, const struct view_entry *entry)
 {
     hash_t id;
     TRY(to_hash(&id, entry->rest));
-    return views_version(txn, out, &id);
+    return views_version(v, out, &id);
 }
 
-err_t views_versions_by_file(const struct db_txn *txn, struct arena *arena,
-                             struct view_version **out, size_t *count, const hash_t *file_sha256)
+err_t views_versions_by_file(const struct views *v, struct arena *arena, struct view_version **out,
+                             size_t *count, const hash_t *file_sha256)
 {
     const struct views_page page = WHOLE;
-    const struct list l = {txn, arena, &page, sizeof **out, load_version_of_file};
+    const struct list l = {v, arena, &page, sizeof **out, load_version_of_file};
     const struct view_key prefix = key_hash(KIND_FILE, file_sha256);
     bytes_t next;
     return load_list(&l, &prefix, (void **)out, count, &next);
 }
 
-static err_t load_version(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_version(const struct views *v, void *out, const struct view_entry *entry)
 {
     hash_t id;
     TRY(to_hash(&id, entry->value));
-    return views_version(txn, out, &id);
+    return views_version(v, out, &id);
 }
 
-err_t views_versions(const struct db_txn *txn, struct arena *arena, const struct views_page *page,
+err_t views_versions(const struct views *v, struct arena *arena, const struct views_page *page,
                      const hash_t *family, struct view_version **out, size_t *count, bytes_t *next)
 {
-    const struct list l = {txn, arena, page, sizeof **out, load_version};
+    const struct list l = {v, arena, page, sizeof **out, load_version};
     const struct view_key prefix = key_hash(KIND_VERSION_NUMBER, family);
     return load_list(&l, &prefix, (void **)out, count, next);
 }
 
-err_t views_channel(const struct db_txn *txn, struct view_channel *out, const hash_t *family,
+err_t views_channel(const struct views *v, struct view_channel *out, const hash_t *family,
                     const hash_t *name)
 {
     struct view_key key = key_hash(KIND_CHANNEL, family);
     view_key_hash(&key, name);
-    return view_get(txn, &VIEW_CHANNEL_FORM, &key, out);
+    return view_get(v, &VIEW_CHANNEL_FORM, &key, out);
 }
 
-static err_t load_channel(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_channel(const struct views *v, void *out, const struct view_entry *entry)
 {
-    (void)txn;
+    (void)v;
     return view_decode(&VIEW_CHANNEL_FORM, out, entry->value);
 }
 
-err_t views_channels(const struct db_txn *txn, struct arena *arena, struct view_channel **out,
+err_t views_channels(const struct views *v, struct arena *arena, struct view_channel **out,
                      size_t *count, const hash_t *family)
 {
     const struct views_page page = WHOLE;
-    const struct list l = {txn, arena, &page, sizeof **out, load_channel};
+    const struct list l = {v, arena, &page, sizeof **out, load_channel};
     const struct view_key prefix = key_hash(KIND_CHANNEL, family);
     bytes_t next;
     return load_list(&l, &prefix, (void **)out, count, &next);
 }
 
-static err_t neighbours(const struct db_txn *txn, struct arena *arena, enum view_kind kind,
+static err_t neighbours(const struct views *v, struct arena *arena, enum view_kind kind,
                         hash_t **out, size_t *count, const hash_t *version)
 {
     const struct views_page page = WHOLE;
-    const struct list l = {txn, arena, &page, sizeof **out, load_hash};
+    const struct list l = {v, arena, &page, sizeof **out, load_hash};
     const struct view_key prefix = key_hash(kind, version);
     bytes_t next;
     return load_list(&l, &prefix, (void **)out, count, &next);
 }
 
-err_t views_parents(const struct db_txn *txn, struct arena *arena, hash_t **out, size_t *count,
+err_t views_parents(const struct views *v, struct arena *arena, hash_t **out, size_t *count,
                     const hash_t *version)
 {
-    return neighbours(txn, arena, KIND_PARENT, out, count, version);
+    return neighbours(v, arena, KIND_PARENT, out, count, version);
 }
 
-err_t views_children(const struct db_txn *txn, struct arena *arena, hash_t **out, size_t *count,
+err_t views_children(const struct views *v, struct arena *arena, hash_t **out, size_t *count,
                      const hash_t *version)
 {
-    return neighbours(txn, arena, KIND_CHILD, out, count, version);
+    return neighbours(v, arena, KIND_CHILD, out, count, version);
 }
 
 // ---- lineage ------------------------------------------------------------------------------
@@ -226,7 +224,7 @@ err_t views_children(const struct db_txn *txn, struct arena *arena, hash_t **out
 #define EDGES_MAX ((size_t)4 * VIEWS_LINEAGE_MAX)
 
 struct search {
-    const struct db_txn *txn;
+    const struct views *v;
     struct arena *arena;
     struct view_lineage *out;
     struct map seen;       ///< versions met
@@ -243,7 +241,7 @@ static err_t meet(struct search *s, const hash_t *id, unsigned distance)
         return OK;
     }
     if (map_put(&s->seen, id, &is_new) == NULL) return NO_ROOM;
-    TRY(views_version(s->txn, &s->out->nodes[s->out->node_count], id));
+    TRY(views_version(s->v, &s->out->nodes[s->out->node_count], id));
     s->distance[s->out->node_count++] = distance;
     return OK;
 }
@@ -254,7 +252,7 @@ static err_t follow(struct search *s, size_t from, bool up, unsigned depth)
     const size_t mark = arena_mark(s->arena);
     hash_t *list;
     size_t count;
-    TRY(neighbours(s->txn, s->arena, up ? KIND_PARENT : KIND_CHILD, &list, &count, &id));
+    TRY(neighbours(s->v, s->arena, up ? KIND_PARENT : KIND_CHILD, &list, &count, &id));
     if (s->distance[from] == depth) {
         if (count > 0) s->out->truncated = true;
         arena_rewind(s->arena, mark);
@@ -305,7 +303,7 @@ static err_t keep_lineage(struct view_lineage *l, struct arena *arena)
     return OK;
 }
 
-err_t views_lineage(const struct db_txn *txn, struct arena *arena, struct view_lineage *out,
+err_t views_lineage(const struct views *v, struct arena *arena, struct view_lineage *out,
                     const hash_t *version, unsigned depth, bool up, bool down)
 {
     // Room for the largest answer is on the heap, so that small ones stay small in the arena.
@@ -316,7 +314,7 @@ err_t views_lineage(const struct db_txn *txn, struct arena *arena, struct view_l
     } *room = malloc(sizeof *room);
     if (room == NULL) return NO_ROOM;
     *out = (struct view_lineage){.nodes = room->nodes, .edges = room->edges};
-    struct search s = {.txn = txn, .arena = arena, .out = out, .distance = room->distance};
+    struct search s = {.v = v, .arena = arena, .out = out, .distance = room->distance};
     map_init(&s.seen, sizeof(hash_t), 1, VIEWS_LINEAGE_MAX, 0x6c696e);
     map_init(&s.seen_edges, sizeof(struct view_edge), 1, EDGES_MAX, 0x65646765);
     err_t err = search_both(&s, version, depth, up, down);
@@ -327,13 +325,13 @@ err_t views_lineage(const struct db_txn *txn, struct arena *arena, struct view_l
     return err;
 }
 
-err_t views_tainted_by(const struct db_txn *txn, struct arena *arena, hash_t **out, size_t *count,
+err_t views_tainted_by(const struct views *v, struct arena *arena, hash_t **out, size_t *count,
                        const hash_t *version)
 {
     *count = 0;
     const size_t mark = arena_mark(arena);
     struct view_lineage l;
-    TRY(views_lineage(txn, arena, &l, version, UINT32_MAX, true, false));
+    TRY(views_lineage(v, arena, &l, version, UINT32_MAX, true, false));
     // Kept aside while the arena gives back the lineage.
     hash_t *revoked = malloc((l.node_count + 1) * sizeof *revoked);
     if (revoked == NULL) return NO_ROOM;
@@ -349,29 +347,28 @@ err_t views_tainted_by(const struct db_txn *txn, struct arena *arena, hash_t **o
 
 // ---- rounds -------------------------------------------------------------------------------
 
-err_t views_round(const struct db_txn *txn, struct view_round *out, uint64_t id)
+err_t views_round(const struct views *v, struct view_round *out, uint64_t id)
 {
     const struct view_key key = key_round(KIND_ROUND, id);
-    return view_get(txn, &VIEW_ROUND_FORM, &key, out);
+    return view_get(v, &VIEW_ROUND_FORM, &key, out);
 }
 
-static err_t load_round(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_round(const struct views *v, void *out, const struct view_entry *entry)
 {
-    (void)txn;
+    (void)v;
     return view_decode(&VIEW_ROUND_FORM, out, entry->value);
 }
 
-static err_t load_round_by_number(const struct db_txn *txn, void *out,
-                                  const struct view_entry *entry)
+static err_t load_round_by_number(const struct views *v, void *out, const struct view_entry *entry)
 {
     if (entry->rest.len != 8) return FAIL(CORRUPT, "views: a round's number is unreadable");
-    return views_round(txn, out, be_get_u64(entry->rest.data));
+    return views_round(v, out, be_get_u64(entry->rest.data));
 }
 
-err_t views_rounds(const struct db_txn *txn, struct arena *arena, const struct views_page *page,
+err_t views_rounds(const struct views *v, struct arena *arena, const struct views_page *page,
                    const hash_t *family, struct view_round **out, size_t *count, bytes_t *next)
 {
-    struct list l = {txn, arena, page, sizeof **out, load_round};
+    struct list l = {v, arena, page, sizeof **out, load_round};
     struct view_key prefix = view_key(KIND_ROUND);
     if (family != NULL) {
         l.load = load_round_by_number;
@@ -380,9 +377,9 @@ err_t views_rounds(const struct db_txn *txn, struct arena *arena, const struct v
     return load_list(&l, &prefix, (void **)out, count, next);
 }
 
-static err_t load_participant(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_participant(const struct views *v, void *out, const struct view_entry *entry)
 {
-    (void)txn;
+    (void)v;
     return view_decode(&VIEW_PARTICIPANT_FORM, out, entry->value);
 }
 
@@ -393,11 +390,11 @@ static int by_index(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-err_t views_participants(const struct db_txn *txn, struct arena *arena,
-                         struct view_participant **out, size_t *count, uint64_t round)
+err_t views_participants(const struct views *v, struct arena *arena, struct view_participant **out,
+                         size_t *count, uint64_t round)
 {
     const struct views_page page = WHOLE;
-    const struct list l = {txn, arena, &page, sizeof **out, load_participant};
+    const struct list l = {v, arena, &page, sizeof **out, load_participant};
     const struct view_key prefix = key_round(KIND_PARTICIPANT, round);
     bytes_t next;
     TRY(load_list(&l, &prefix, (void **)out, count, &next));
@@ -405,42 +402,42 @@ err_t views_participants(const struct db_txn *txn, struct arena *arena,
     return OK;
 }
 
-err_t views_participant(const struct db_txn *txn, struct view_participant *out, uint64_t round,
+err_t views_participant(const struct views *v, struct view_participant *out, uint64_t round,
                         const address_t *who)
 {
     struct view_key key = key_round(KIND_PARTICIPANT, round);
     view_key_address(&key, who);
-    return view_get(txn, &VIEW_PARTICIPANT_FORM, &key, out);
+    return view_get(v, &VIEW_PARTICIPANT_FORM, &key, out);
 }
 
-err_t views_rounds_with(const struct db_txn *txn, struct arena *arena,
-                        const struct views_page *page, const address_t *who,
-                        struct view_participant **out, size_t *count, bytes_t *next)
+err_t views_rounds_with(const struct views *v, struct arena *arena, const struct views_page *page,
+                        const address_t *who, struct view_participant **out, size_t *count,
+                        bytes_t *next)
 {
     struct view_key prefix = view_key(KIND_ROUND_WITH);
     view_key_address(&prefix, who);
     struct view_entry *entries;
     size_t n;
     *count = 0;
-    TRY(view_scan(txn, arena, page, &prefix, &entries, &n, next));
+    TRY(view_scan(v, arena, page, &prefix, &entries, &n, next));
     struct view_participant *items = ARENA_ARRAY(arena, struct view_participant, n);
     if (items == NULL) return NO_ROOM;
     for (size_t i = 0; i < n; i++) {
         if (entries[i].rest.len != 8) return FAIL(CORRUPT, "views: a round's number is unreadable");
-        TRY(views_participant(txn, &items[i], be_get_u64(entries[i].rest.data), who));
+        TRY(views_participant(v, &items[i], be_get_u64(entries[i].rest.data), who));
     }
     *out = items;
     *count = n;
     return OK;
 }
 
-err_t views_scores(const struct db_txn *txn, struct arena *arena, u256_t **out, size_t *count,
+err_t views_scores(const struct views *v, struct arena *arena, u256_t **out, size_t *count,
                    uint64_t round)
 {
     const struct view_key key = key_round(KIND_SCORES, round);
     bytes_t words;
     *count = 0;
-    const err_t err = db_get(txn, DB_VIEWS, view_key_bytes(&key), &words);
+    const err_t err = view_find(v, &key, &words);
     if (err.kind == ERR_NOT_FOUND) return OK;
     TRY(err);
     *out = ARENA_ARRAY(arena, u256_t, words.len / 32);
@@ -451,17 +448,17 @@ err_t views_scores(const struct db_txn *txn, struct arena *arena, u256_t **out, 
     return OK;
 }
 
-static err_t load_claim(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_claim(const struct views *v, void *out, const struct view_entry *entry)
 {
-    (void)txn;
+    (void)v;
     return view_decode(&VIEW_CLAIM_FORM, out, entry->value);
 }
 
-err_t views_claims(const struct db_txn *txn, struct arena *arena, struct view_claim **out,
+err_t views_claims(const struct views *v, struct arena *arena, struct view_claim **out,
                    size_t *count, uint64_t round)
 {
     const struct views_page page = WHOLE;
-    const struct list l = {txn, arena, &page, sizeof **out, load_claim};
+    const struct list l = {v, arena, &page, sizeof **out, load_claim};
     const struct view_key prefix = key_round(KIND_CLAIM, round);
     bytes_t next;
     return load_list(&l, &prefix, (void **)out, count, &next);
@@ -469,71 +466,71 @@ err_t views_claims(const struct db_txn *txn, struct arena *arena, struct view_cl
 
 // ---- the DAO ------------------------------------------------------------------------------
 
-static err_t proposal_of(const struct db_txn *txn, struct view_proposal *out, const hash_t *id)
+static err_t proposal_of(const struct views *v, struct view_proposal *out, const hash_t *id)
 {
     const struct view_key key = key_hash(KIND_PROPOSAL, id);
     const struct view_key data = key_hash(KIND_PROPOSAL_DATA, id);
-    TRY(view_get(txn, &VIEW_PROPOSAL_FORM, &key, out));
-    return db_get(txn, DB_VIEWS, view_key_bytes(&data), &out->created_data);
+    TRY(view_get(v, &VIEW_PROPOSAL_FORM, &key, out));
+    return view_find(v, &data, &out->created_data);
 }
 
-err_t views_proposal(const struct db_txn *txn, struct view_proposal *out, const u256_t *id)
+err_t views_proposal(const struct views *v, struct view_proposal *out, const u256_t *id)
 {
     const hash_t h = u256_to_hash(id);
-    return proposal_of(txn, out, &h);
+    return proposal_of(v, out, &h);
 }
 
-err_t views_proposal_by_prefix(const struct db_txn *txn, struct view_proposal *out, bytes_t prefix,
+err_t views_proposal_by_prefix(const struct views *v, struct view_proposal *out, bytes_t prefix,
                                size_t nibbles)
 {
     hash_t id;
-    TRY(by_prefix(txn, &id, KIND_PROPOSAL, prefix, nibbles));
-    return proposal_of(txn, out, &id);
+    TRY(by_prefix(v, &id, KIND_PROPOSAL, prefix, nibbles));
+    return proposal_of(v, out, &id);
 }
 
-static err_t load_proposal(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_proposal(const struct views *v, void *out, const struct view_entry *entry)
 {
     hash_t id;
     TRY(to_hash(&id, entry->value));
-    return proposal_of(txn, out, &id);
+    return proposal_of(v, out, &id);
 }
 
-err_t views_proposals(const struct db_txn *txn, struct arena *arena, const struct views_page *page,
+err_t views_proposals(const struct views *v, struct arena *arena, const struct views_page *page,
                       struct view_proposal **out, size_t *count, bytes_t *next)
 {
-    const struct list l = {txn, arena, page, sizeof **out, load_proposal};
+    const struct list l = {v, arena, page, sizeof **out, load_proposal};
     const struct view_key prefix = view_key(KIND_PROPOSAL_ORDER);
     return load_list(&l, &prefix, (void **)out, count, next);
 }
 
-static err_t load_vote(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_vote(const struct views *v, void *out, const struct view_entry *entry)
 {
-    (void)txn;
+    (void)v;
     return view_decode(&VIEW_VOTE_FORM, out, entry->value);
 }
 
-err_t views_votes(const struct db_txn *txn, struct arena *arena, const struct views_page *page,
+err_t views_votes(const struct views *v, struct arena *arena, const struct views_page *page,
                   const u256_t *proposal, struct view_vote **out, size_t *count, bytes_t *next)
 {
-    const struct list l = {txn, arena, page, sizeof **out, load_vote};
+    const struct list l = {v, arena, page, sizeof **out, load_vote};
     const hash_t id = u256_to_hash(proposal);
     const struct view_key prefix = key_hash(KIND_VOTE, &id);
     return load_list(&l, &prefix, (void **)out, count, next);
 }
 
-static err_t load_delegator(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_delegator(const struct views *v, void *out, const struct view_entry *entry)
 {
-    (void)txn;
+    (void)v;
     if (entry->rest.len != sizeof(address_t)) return FAIL(CORRUPT, "views: unreadable delegator");
     memcpy(out, entry->rest.data, sizeof(address_t));
     return OK;
 }
 
-err_t views_delegators(const struct db_txn *txn, struct arena *arena, address_t **out,
-                       size_t *count, const address_t *to)
+err_t views_delegators(const struct views *v, struct arena *arena, address_t **out, size_t *count,
+                       const address_t *to)
 {
     const struct views_page page = WHOLE;
-    const struct list l = {txn, arena, &page, sizeof **out, load_delegator};
+    const struct list l = {v, arena, &page, sizeof **out, load_delegator};
     struct view_key prefix = view_key(KIND_DELEGATE);
     view_key_address(&prefix, to);
     bytes_t next;
@@ -542,18 +539,19 @@ err_t views_delegators(const struct db_txn *txn, struct arena *arena, address_t 
 
 // ---- the journal --------------------------------------------------------------------------
 
-static err_t load_event(const struct db_txn *txn, void *out, const struct view_entry *entry)
+static err_t load_event(const struct views *v, void *out, const struct view_entry *entry)
 {
     if (entry->rest.len != 12) return FAIL(CORRUPT, "views: an event's place is unreadable");
-    return view_event_get(txn, out, be_get_u64(entry->rest.data), be_get_u32(entry->rest.data + 8));
+    return view_event_get(v->txn, out, be_get_u64(entry->rest.data),
+                          be_get_u32(entry->rest.data + 8));
 }
 
-err_t views_events(const struct db_txn *txn, struct arena *arena, const struct views_page *page,
+err_t views_events(const struct views *v, struct arena *arena, const struct views_page *page,
                    enum view_subject subject, const hash_t *id, struct view_event **out,
                    size_t *count, bytes_t *next)
 {
     static const hash_t nothing = {{0}};
-    const struct list l = {txn, arena, page, sizeof **out, load_event};
+    const struct list l = {v, arena, page, sizeof **out, load_event};
     struct view_key prefix = view_key(KIND_SUBJECT);
     prefix.b[prefix.len++] = (uint8_t)subject;
     view_key_hash(&prefix, id != NULL ? id : &nothing);

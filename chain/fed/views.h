@@ -9,6 +9,18 @@
 ///                                             journal    every event of the system contracts,
 ///                                                        under each subject it is about
 ///
+/// Every row is kept with the block that wrote it, as long as the chain itself is kept, so the
+/// tables answer for any block as exactly as for the newest:
+///
+///     views     kind, id, ~block -> value       the newest row comes first among its own; an
+///                                               empty value says that it is gone since then
+///
+///     a read at block n     the first row of (kind, id) from ~n on
+///     a page at block n     the same for each id of the kind, in the order of the ids
+///
+/// Events never change: their places say which blocks have them. So the pages of one list, all
+/// read at the block of the first, show nothing twice and miss nothing, whatever comes meanwhile.
+///
 /// A record has what events say. What only storage knows (a family's name and parameters, a
 /// round's deadlines, the members that genesis lists) is asked of the contracts by a call.
 /// Everything can be made again from blocks: views_rebuild.
@@ -28,6 +40,12 @@ MUST_USE err_t views_apply(struct db_txn *txn, uint64_t number, uint64_t timesta
 
 /// Throws everything derived away and makes it again from the stored blocks.
 MUST_USE err_t views_rebuild(struct db_txn *txn, struct arena *scratch);
+
+/// The tables as they were after block `at` (UINT64_MAX: as they are).
+struct views {
+    const struct db_txn *txn;
+    uint64_t at;
+};
 
 // ---- pages ----------------------------------------------------------------------------------
 
@@ -222,39 +240,39 @@ struct view_event {
 // that is none.
 
 /// The family with this id.
-MUST_USE err_t views_family(const struct db_txn *txn, struct view_family *out, const hash_t *id);
+MUST_USE err_t views_family(const struct views *v, struct view_family *out, const hash_t *id);
 /// In the order of creation.
-MUST_USE err_t views_families(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_families(const struct views *v, struct arena *arena,
                               const struct views_page *page, struct view_family **out,
                               size_t *count, bytes_t *next);
 
 /// The version with this id.
-MUST_USE err_t views_version(const struct db_txn *txn, struct view_version *out, const hash_t *id);
+MUST_USE err_t views_version(const struct views *v, struct view_version *out, const hash_t *id);
 /// The one version whose id begins with `nibbles` hexadecimal digits of `prefix`.
 /// @return ERR_INVALID if there are several
-MUST_USE err_t views_version_by_prefix(const struct db_txn *txn, struct view_version *out,
+MUST_USE err_t views_version_by_prefix(const struct views *v, struct view_version *out,
                                        bytes_t prefix, size_t nibbles);
 /// Versions whose file has this hash, in no particular order; at most VIEWS_PAGE_MAX.
-MUST_USE err_t views_versions_by_file(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_versions_by_file(const struct views *v, struct arena *arena,
                                       struct view_version **out, size_t *count,
                                       const hash_t *file_sha256);
 /// Of a family, by number.
-MUST_USE err_t views_versions(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_versions(const struct views *v, struct arena *arena,
                               const struct views_page *page, const hash_t *family,
                               struct view_version **out, size_t *count, bytes_t *next);
 
 /// Where a channel points; `name` as the contract has it.
-MUST_USE err_t views_channel(const struct db_txn *txn, struct view_channel *out,
-                             const hash_t *family, const hash_t *name);
+MUST_USE err_t views_channel(const struct views *v, struct view_channel *out, const hash_t *family,
+                             const hash_t *name);
 /// All channels of a family, by name; at most VIEWS_PAGE_MAX.
-MUST_USE err_t views_channels(const struct db_txn *txn, struct arena *arena,
-                              struct view_channel **out, size_t *count, const hash_t *family);
+MUST_USE err_t views_channels(const struct views *v, struct arena *arena, struct view_channel **out,
+                              size_t *count, const hash_t *family);
 
 /// In the order of registration.
-MUST_USE err_t views_parents(const struct db_txn *txn, struct arena *arena, hash_t **out,
+MUST_USE err_t views_parents(const struct views *v, struct arena *arena, hash_t **out,
                              size_t *count, const hash_t *version);
 /// In the order of registration.
-MUST_USE err_t views_children(const struct db_txn *txn, struct arena *arena, hash_t **out,
+MUST_USE err_t views_children(const struct views *v, struct arena *arena, hash_t **out,
                               size_t *count, const hash_t *version);
 
 /// The graph around a version: breadth first, at most `depth` edges away and VIEWS_LINEAGE_MAX
@@ -271,57 +289,55 @@ struct view_lineage {
     size_t edge_count;
     bool truncated; ///< there is more beyond depth or maximum
 };
-MUST_USE err_t views_lineage(const struct db_txn *txn, struct arena *arena,
-                             struct view_lineage *out, const hash_t *version, unsigned depth,
-                             bool up, bool down);
+MUST_USE err_t views_lineage(const struct views *v, struct arena *arena, struct view_lineage *out,
+                             const hash_t *version, unsigned depth, bool up, bool down);
 
 /// The revoked versions among a version and all its ancestors: it is tainted if there are any.
-MUST_USE err_t views_tainted_by(const struct db_txn *txn, struct arena *arena, hash_t **out,
+MUST_USE err_t views_tainted_by(const struct views *v, struct arena *arena, hash_t **out,
                                 size_t *count, const hash_t *version);
 
 // ---- rounds -----------------------------------------------------------------------------------
 
 /// The round with this number.
-MUST_USE err_t views_round(const struct db_txn *txn, struct view_round *out, uint64_t id);
+MUST_USE err_t views_round(const struct views *v, struct view_round *out, uint64_t id);
 /// All rounds by number; with `family` (not NULL) only its own.
-MUST_USE err_t views_rounds(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_rounds(const struct views *v, struct arena *arena,
                             const struct views_page *page, const hash_t *family,
                             struct view_round **out, size_t *count, bytes_t *next);
 /// All participants, by position.
-MUST_USE err_t views_participants(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_participants(const struct views *v, struct arena *arena,
                                   struct view_participant **out, size_t *count, uint64_t round);
 /// One participant of a round.
-MUST_USE err_t views_participant(const struct db_txn *txn, struct view_participant *out,
+MUST_USE err_t views_participant(const struct views *v, struct view_participant *out,
                                  uint64_t round, const address_t *who);
 /// The rounds in which an account took part, by number.
-MUST_USE err_t views_rounds_with(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_rounds_with(const struct views *v, struct arena *arena,
                                  const struct views_page *page, const address_t *who,
                                  struct view_participant **out, size_t *count, bytes_t *next);
 /// Scores by position, as Selected had them. Empty before selection.
-MUST_USE err_t views_scores(const struct db_txn *txn, struct arena *arena, u256_t **out,
-                            size_t *count, uint64_t round);
+MUST_USE err_t views_scores(const struct views *v, struct arena *arena, u256_t **out, size_t *count,
+                            uint64_t round);
 /// Everything claimed for a round, in order.
-MUST_USE err_t views_claims(const struct db_txn *txn, struct arena *arena, struct view_claim **out,
+MUST_USE err_t views_claims(const struct views *v, struct arena *arena, struct view_claim **out,
                             size_t *count, uint64_t round);
 
 // ---- the DAO ----------------------------------------------------------------------------------
 
 /// The proposal with this id.
-MUST_USE err_t views_proposal(const struct db_txn *txn, struct view_proposal *out,
-                              const u256_t *id);
+MUST_USE err_t views_proposal(const struct views *v, struct view_proposal *out, const u256_t *id);
 /// As views_version_by_prefix; digits are those of the id's 32 bytes.
-MUST_USE err_t views_proposal_by_prefix(const struct db_txn *txn, struct view_proposal *out,
+MUST_USE err_t views_proposal_by_prefix(const struct views *v, struct view_proposal *out,
                                         bytes_t prefix, size_t nibbles);
 /// In the order of creation.
-MUST_USE err_t views_proposals(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_proposals(const struct views *v, struct arena *arena,
                                const struct views_page *page, struct view_proposal **out,
                                size_t *count, bytes_t *next);
 /// In the order of casting.
-MUST_USE err_t views_votes(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_votes(const struct views *v, struct arena *arena,
                            const struct views_page *page, const u256_t *proposal,
                            struct view_vote **out, size_t *count, bytes_t *next);
 /// Accounts that delegated to `to` by a transaction (not by genesis); at most VIEWS_PAGE_MAX.
-MUST_USE err_t views_delegators(const struct db_txn *txn, struct arena *arena, address_t **out,
+MUST_USE err_t views_delegators(const struct views *v, struct arena *arena, address_t **out,
                                 size_t *count, const address_t *to);
 
 // ---- the journal ------------------------------------------------------------------------------
@@ -342,7 +358,7 @@ hash_t view_id_of_round(uint64_t round);
 hash_t view_id_of_account(const address_t *who);
 
 /// Events of a subject, in order. `id` may be NULL for VIEW_OF_ALL.
-MUST_USE err_t views_events(const struct db_txn *txn, struct arena *arena,
+MUST_USE err_t views_events(const struct views *v, struct arena *arena,
                             const struct views_page *page, enum view_subject subject,
                             const hash_t *id, struct view_event **out, size_t *count,
                             bytes_t *next);

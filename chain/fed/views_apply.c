@@ -99,7 +99,7 @@ static err_t note_subject(struct db_txn *txn, const struct view_event *e, enum v
     key.b[key.len++] = (uint8_t)subject;
     view_key_hash(&key, id);
     view_key_place(&key, &e->at);
-    return db_put(txn, DB_VIEWS, view_key_bytes(&key), BYTES_NONE);
+    return view_set(txn, e->at.block, &key, VIEW_THERE);
 }
 
 static hash_t id_at(const struct view_event *e, enum place place)

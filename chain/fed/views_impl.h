@@ -8,7 +8,9 @@
 #include "chain/base/u256.h"
 #include "chain/fed/views.h"
 
-/// First byte of a key of `views`, and what follows it -> the value.
+/// First byte of a key of `views`, and what follows it -> the value. Each key ends with ~block
+/// (views.h), which is not shown here; what is marked "" has one byte, since an empty value says
+/// that the entry is gone. All keys of a kind are equally long.
 enum view_kind {
     KIND_FAMILY = 1,     ///< id -> record
     KIND_FAMILY_ORDER,   ///< place -> id
@@ -78,11 +80,18 @@ extern const struct view_form VIEW_PROPOSAL_FORM; ///< without created_data
 extern const struct view_form VIEW_VOTE_FORM;
 extern const struct view_form VIEW_EVENT_FORM; ///< without topics, which follow as one string
 
+/// The value of a key. ERR_NOT_FOUND
+MUST_USE err_t view_find(const struct views *v, const struct view_key *key, bytes_t *out);
+/// Writes a value as of block `at`; an empty one takes the key away.
+MUST_USE err_t view_set(struct db_txn *txn, uint64_t at, const struct view_key *key, bytes_t value);
+/// The value of entries whose key says it all.
+#define VIEW_THERE LIT("\1")
+
 /// ERR_NOT_FOUND; ERR_CORRUPT if it does not have the form.
-MUST_USE err_t view_get(const struct db_txn *txn, const struct view_form *form,
+MUST_USE err_t view_get(const struct views *v, const struct view_form *form,
                         const struct view_key *key, void *out);
-/// Writes a record.
-MUST_USE err_t view_put(struct db_txn *txn, const struct view_form *form,
+/// Writes a record as of block `at`.
+MUST_USE err_t view_put(struct db_txn *txn, uint64_t at, const struct view_form *form,
                         const struct view_key *key, const void *in);
 /// A record from its stored form; unset fields are zero. ERR_CORRUPT
 MUST_USE err_t view_decode(const struct view_form *form, void *out, bytes_t stored);
@@ -99,6 +108,22 @@ MUST_USE err_t view_event_put(struct db_txn *txn, const struct view_event *e);
 MUST_USE err_t view_event_get(const struct db_txn *txn, struct view_event *out, uint64_t block,
                               uint32_t log_index);
 
+/// Walks over keys, one step per key whatever its rows, that were there after block `v->at`.
+struct view_walk {
+    struct db_cursor *cursor;
+    uint64_t at;
+    bytes_t key;   ///< of the store, the block at its end included
+    bytes_t value; ///< of the row in force
+    bool backward;
+};
+/// Puts the walk on the first key from `from` on (backward: below it). ERR_NOT_FOUND at the end.
+MUST_USE err_t view_walk_open(struct view_walk *w, const struct views *v,
+                              const struct view_key *from, bool backward);
+MUST_USE err_t view_walk_next(struct view_walk *w);
+void view_walk_close(struct view_walk *w);
+/// The key the walk stands on, without the block.
+bytes_t view_walk_key(const struct view_walk *w);
+
 /// An entry met on a walk: what follows the prefix in its key, and its value.
 struct view_entry {
     bytes_t rest;
@@ -106,6 +131,6 @@ struct view_entry {
 };
 
 /// A page of the keys that begin with `prefix`.
-MUST_USE err_t view_scan(const struct db_txn *txn, struct arena *arena,
-                         const struct views_page *page, const struct view_key *prefix,
-                         struct view_entry **out, size_t *count, bytes_t *next);
+MUST_USE err_t view_scan(const struct views *v, struct arena *arena, const struct views_page *page,
+                         const struct view_key *prefix, struct view_entry **out, size_t *count,
+                         bytes_t *next);

@@ -120,14 +120,33 @@ static struct view_key key_participant(uint64_t round, const address_t *who)
 
 static err_t put_raw(struct apply *a, const struct view_key *key, bytes_t value)
 {
-    return db_put(a->txn, DB_VIEWS, view_key_bytes(key), value);
+    return view_set(a->txn, a->e.at.block, key, value);
+}
+
+/// The tables as they stand.
+static struct views views_of(const struct apply *a)
+{
+    return (struct views){a->txn, UINT64_MAX};
+}
+
+static err_t get(const struct apply *a, const struct view_form *form, const struct view_key *key,
+                 void *out)
+{
+    const struct views v = views_of(a);
+    return view_get(&v, form, key, out);
+}
+
+static err_t put(struct apply *a, const struct view_form *form, const struct view_key *key,
+                 const void *in)
+{
+    return view_put(a->txn, a->e.at.block, form, key, in);
 }
 
 /// A record that may not be there yet: then it is all zero.
 static err_t get_or_new(struct apply *a, const struct view_form *form, const struct view_key *key,
                         void *out, bool *is_new)
 {
-    const err_t err = view_get(a->txn, form, key, out);
+    const err_t err = get(a, form, key, out);
     *is_new = err.kind == ERR_NOT_FOUND;
     if (!*is_new) return err;
     memset(out, 0, form->size);
@@ -145,7 +164,7 @@ static err_t on_family_created(struct apply *a)
     const struct view_key key = key_hash(KIND_FAMILY, &id);
     struct view_key order = view_key(KIND_FAMILY_ORDER);
     view_key_place(&order, &a->e.at);
-    TRY(view_put(a->txn, &VIEW_FAMILY_FORM, &key, &f));
+    TRY(put(a, &VIEW_FAMILY_FORM, &key, &f));
     return put_raw(a, &order, BYTES_OF(id));
 }
 
@@ -155,11 +174,11 @@ static err_t with_family(struct apply *a, const hash_t *id,
 {
     struct view_family f;
     const struct view_key key = key_hash(KIND_FAMILY, id);
-    const err_t err = view_get(a->txn, &VIEW_FAMILY_FORM, &key, &f);
+    const err_t err = get(a, &VIEW_FAMILY_FORM, &key, &f);
     if (err.kind == ERR_NOT_FOUND) return OK;
     TRY(err);
     change(&f, &a->e);
-    return view_put(a->txn, &VIEW_FAMILY_FORM, &key, &f);
+    return put(a, &VIEW_FAMILY_FORM, &key, &f);
 }
 
 static void set_params(struct view_family *f, const struct view_event *e)
@@ -196,16 +215,16 @@ static err_t on_version_registered(struct apply *a)
     TRY(get_or_new(a, &VIEW_FAMILY_FORM, &family, &f, &is_new));
     f.id = v.family;
     v.number = f.version_count++;
-    TRY(view_put(a->txn, &VIEW_FAMILY_FORM, &family, &f));
+    TRY(put(a, &VIEW_FAMILY_FORM, &family, &f));
 
     const struct view_key key = key_hash(KIND_VERSION, &v.id);
-    TRY(view_put(a->txn, &VIEW_VERSION_FORM, &key, &v));
+    TRY(put(a, &VIEW_VERSION_FORM, &key, &v));
     struct view_key number = key_hash(KIND_VERSION_NUMBER, &v.family);
     view_key_u32(&number, v.number);
     TRY(put_raw(a, &number, BYTES_OF(v.id)));
     struct view_key file = key_hash(KIND_FILE, &v.file_sha256);
     view_key_hash(&file, &v.id);
-    return put_raw(a, &file, BYTES_NONE);
+    return put_raw(a, &file, VIEW_THERE);
 }
 
 static err_t on_lineage_edge(struct apply *a)
@@ -224,7 +243,7 @@ static err_t on_version_change(struct apply *a)
 {
     struct view_version v;
     const struct view_key key = key_hash(KIND_VERSION, &a->e.topics[1]);
-    const err_t err = view_get(a->txn, &VIEW_VERSION_FORM, &key, &v);
+    const err_t err = get(a, &VIEW_VERSION_FORM, &key, &v);
     if (err.kind == ERR_NOT_FOUND) return OK;
     TRY(err);
     if (a->e.event == FED_TOPIC_MODEL_REGISTRY_VERSION_STATUS) {
@@ -233,7 +252,7 @@ static err_t on_version_change(struct apply *a)
         v.revoked = true;
         v.revoked_reason = word_hash(&a->e, 1);
     }
-    return view_put(a->txn, &VIEW_VERSION_FORM, &key, &v);
+    return put(a, &VIEW_VERSION_FORM, &key, &v);
 }
 
 static err_t on_deployed(struct apply *a)
@@ -241,7 +260,7 @@ static err_t on_deployed(struct apply *a)
     const struct view_channel c = {a->e.topics[2], a->e.topics[3], a->e.at};
     struct view_key key = key_hash(KIND_CHANNEL, &a->e.topics[1]);
     view_key_hash(&key, &c.name);
-    return view_put(a->txn, &VIEW_CHANNEL_FORM, &key, &c);
+    return put(a, &VIEW_CHANNEL_FORM, &key, &c);
 }
 
 // ---- rounds -------------------------------------------------------------------------------
@@ -260,7 +279,7 @@ static err_t round_opened(struct apply *a, struct view_round *r)
     }
     struct view_key of = key_hash(KIND_ROUND_OF, &r->family);
     view_key_u64(&of, r->id);
-    TRY(put_raw(a, &of, BYTES_NONE));
+    TRY(put_raw(a, &of, VIEW_THERE));
     return with_family(a, &r->family, count_round);
 }
 
@@ -278,7 +297,8 @@ static err_t mark_selection(struct apply *a, struct arena *arena, const struct v
 {
     struct view_participant *list;
     size_t count;
-    TRY(views_participants(a->txn, arena, &list, &count, r->id));
+    const struct views v = views_of(a);
+    TRY(views_participants(&v, arena, &list, &count, r->id));
     for (size_t i = 0; i < count; i++) {
         struct view_participant *p = &list[i];
         if (p->status != VIEW_STATUS_REVEALED) continue;
@@ -298,7 +318,7 @@ static err_t mark_selection(struct apply *a, struct arena *arena, const struct v
     }
     for (size_t i = 0; i < count; i++) {
         const struct view_key key = key_participant(r->id, &list[i].who);
-        TRY(view_put(a->txn, &VIEW_PARTICIPANT_FORM, &key, &list[i]));
+        TRY(put(a, &VIEW_PARTICIPANT_FORM, &key, &list[i]));
     }
     return OK;
 }
@@ -395,10 +415,10 @@ static err_t with_participant(struct apply *a, uint64_t round, bool *is_new)
         struct view_key with = view_key(KIND_ROUND_WITH);
         view_key_address(&with, &who);
         view_key_u64(&with, round);
-        TRY(put_raw(a, &with, BYTES_NONE));
+        TRY(put_raw(a, &with, VIEW_THERE));
     }
     change_participant(&a->e, &p);
-    return view_put(a->txn, &VIEW_PARTICIPANT_FORM, &key, &p);
+    return put(a, &VIEW_PARTICIPANT_FORM, &key, &p);
 }
 
 /// What an event means for the round itself.
@@ -455,7 +475,7 @@ static err_t on_claimed(struct apply *a, uint64_t round)
                                  a->e.at};
     struct view_key key = key_round(KIND_CLAIM, round);
     view_key_place(&key, &a->e.at);
-    return view_put(a->txn, &VIEW_CLAIM_FORM, &key, &c);
+    return put(a, &VIEW_CLAIM_FORM, &key, &c);
 }
 
 static err_t on_round(struct apply *a, bool of_participant)
@@ -472,7 +492,7 @@ static err_t on_round(struct apply *a, bool of_participant)
     TRY(get_or_new(a, &VIEW_ROUND_FORM, &key, &r, &is_new));
     r.id = id;
     TRY(change_round(a, &r, new_participant));
-    return view_put(a->txn, &VIEW_ROUND_FORM, &key, &r);
+    return put(a, &VIEW_ROUND_FORM, &key, &r);
 }
 
 // ---- the DAO ------------------------------------------------------------------------------
@@ -490,7 +510,7 @@ static err_t on_proposal_created(struct apply *a)
     const struct view_key data = key_hash(KIND_PROPOSAL_DATA, &id);
     struct view_key order = view_key(KIND_PROPOSAL_ORDER);
     view_key_place(&order, &e->at);
-    TRY(view_put(a->txn, &VIEW_PROPOSAL_FORM, &key, &p));
+    TRY(put(a, &VIEW_PROPOSAL_FORM, &key, &p));
     TRY(put_raw(a, &data, e->data));
     return put_raw(a, &order, BYTES_OF(id));
 }
@@ -502,7 +522,7 @@ static err_t on_proposal_change(struct apply *a)
     const hash_t id = extended ? e->topics[1] : word_hash(e, 0);
     const struct view_key key = key_hash(KIND_PROPOSAL, &id);
     struct view_proposal p;
-    const err_t err = view_get(a->txn, &VIEW_PROPOSAL_FORM, &key, &p);
+    const err_t err = get(a, &VIEW_PROPOSAL_FORM, &key, &p);
     if (err.kind == ERR_NOT_FOUND) return OK;
     TRY(err);
     if (extended) {
@@ -515,7 +535,7 @@ static err_t on_proposal_change(struct apply *a)
         p.queued = true;
         p.eta_s = word_u64(e, 1);
     }
-    return view_put(a->txn, &VIEW_PROPOSAL_FORM, &key, &p);
+    return put(a, &VIEW_PROPOSAL_FORM, &key, &p);
 }
 
 static void count_vote(struct view_proposal *p, const struct view_vote *v)
@@ -537,15 +557,15 @@ static err_t on_vote(struct apply *a)
                                 .at = e->at};
     struct view_key vote = key_hash(KIND_VOTE, &id);
     view_key_place(&vote, &e->at);
-    TRY(view_put(a->txn, &VIEW_VOTE_FORM, &vote, &v));
+    TRY(put(a, &VIEW_VOTE_FORM, &vote, &v));
 
     const struct view_key key = key_hash(KIND_PROPOSAL, &id);
     struct view_proposal p;
-    const err_t err = view_get(a->txn, &VIEW_PROPOSAL_FORM, &key, &p);
+    const err_t err = get(a, &VIEW_PROPOSAL_FORM, &key, &p);
     if (err.kind == ERR_NOT_FOUND) return OK;
     TRY(err);
     count_vote(&p, &v);
-    return view_put(a->txn, &VIEW_PROPOSAL_FORM, &key, &p);
+    return put(a, &VIEW_PROPOSAL_FORM, &key, &p);
 }
 
 static err_t on_delegate_changed(struct apply *a)
@@ -556,12 +576,12 @@ static err_t on_delegate_changed(struct apply *a)
     struct view_key old = view_key(KIND_DELEGATE);
     view_key_address(&old, &from);
     view_key_address(&old, &who);
-    TRY(db_delete(a->txn, DB_VIEWS, view_key_bytes(&old)));
+    TRY(put_raw(a, &old, BYTES_NONE));
     if (address_is_zero(&to)) return OK;
     struct view_key now = view_key(KIND_DELEGATE);
     view_key_address(&now, &to);
     view_key_address(&now, &who);
-    return put_raw(a, &now, BYTES_NONE);
+    return put_raw(a, &now, VIEW_THERE);
 }
 
 // ---- which event does what ----------------------------------------------------------------

@@ -51,6 +51,44 @@ void view_key_place(struct view_key *k, const struct view_at *at)
     view_key_u32(k, at->log_index);
 }
 
+// ---- rows ---------------------------------------------------------------------------------
+
+enum { BLOCK_LEN = 8 };
+
+/// The row of a key that block `at` wrote: later blocks come first.
+static struct view_key row_at(const struct view_key *key, uint64_t at)
+{
+    struct view_key row = *key;
+    view_key_u64(&row, ~at);
+    return row;
+}
+
+err_t view_set(struct db_txn *txn, uint64_t at, const struct view_key *key, bytes_t value)
+{
+    const struct view_key row = row_at(key, at);
+    return db_put(txn, DB_VIEWS, view_key_bytes(&row), value);
+}
+
+/// True if the row is one of this key.
+static bool is_of(bytes_t row, bytes_t key)
+{
+    return row.len == key.len + BLOCK_LEN && memcmp(row.data, key.data, key.len) == 0;
+}
+
+err_t view_find(const struct views *v, const struct view_key *key, bytes_t *out)
+{
+    const struct view_key from = row_at(key, v->at);
+    struct db_cursor *c;
+    bytes_t row;
+    TRY(db_cursor_open(v->txn, DB_VIEWS, &c));
+    err_t err = db_cursor_seek(c, view_key_bytes(&from), &row, out);
+    if (err_ok(err) && (!is_of(row, view_key_bytes(key)) || out->len == 0)) {
+        err = FAIL(NOT_FOUND, "views: no such record");
+    }
+    db_cursor_close(c);
+    return err;
+}
+
 // ---- forms --------------------------------------------------------------------------------
 
 // clang-format off
@@ -238,16 +276,16 @@ err_t view_decode(const struct view_form *form, void *out, bytes_t stored)
     return FAIL(CORRUPT, "views: a record does not decode; rebuild the views");
 }
 
-err_t view_get(const struct db_txn *txn, const struct view_form *form, const struct view_key *key,
+err_t view_get(const struct views *v, const struct view_form *form, const struct view_key *key,
                void *out)
 {
     bytes_t stored;
-    TRY(db_get(txn, DB_VIEWS, view_key_bytes(key), &stored));
+    TRY(view_find(v, key, &stored));
     return view_decode(form, out, stored);
 }
 
-err_t view_put(struct db_txn *txn, const struct view_form *form, const struct view_key *key,
-               const void *in)
+err_t view_put(struct db_txn *txn, uint64_t at, const struct view_form *form,
+               const struct view_key *key, const void *in)
 {
     struct buf b;
     buf_init(&b, EVENT_MAX);
@@ -255,7 +293,7 @@ err_t view_put(struct db_txn *txn, const struct view_form *form, const struct vi
     for (size_t i = 0; i < form->count; i++) put_field(&b, &form->fields[i], in);
     rlp_list_end(&b, list);
     err_t err = buf_status(&b);
-    if (err_ok(err)) err = db_put(txn, DB_VIEWS, view_key_bytes(key), buf_bytes(&b));
+    if (err_ok(err)) err = view_set(txn, at, key, buf_bytes(&b));
     buf_deinit(&b);
     return err;
 }
@@ -331,63 +369,155 @@ err_t view_event_get(const struct db_txn *txn, struct view_event *out, uint64_t 
 
 // ---- walks --------------------------------------------------------------------------------
 
-/// Puts the cursor on the first entry of the page. ERR_NOT_FOUND if there is none.
-static err_t start_forward(struct db_cursor *c, const struct view_key *from, bool skip_equal,
-                           bytes_t *key, bytes_t *value)
+bytes_t view_walk_key(const struct view_walk *w)
 {
-    TRY(db_cursor_seek(c, view_key_bytes(from), key, value));
-    if (skip_equal && bytes_eq(*key, view_key_bytes(from))) return db_cursor_next(c, key, value);
+    return bytes_make(w->key.data, w->key.len - BLOCK_LEN);
+}
+
+static err_t seek(struct view_walk *w, const struct view_key *from)
+{
+    return db_cursor_seek(w->cursor, view_key_bytes(from), &w->key, &w->value);
+}
+
+static struct view_key key_of(const struct view_walk *w)
+{
+    const bytes_t key = view_walk_key(w);
+    struct view_key k = {.len = 0};
+    memcpy(grow(&k, key.len), key.data, key.len);
+    return k;
+}
+
+/// From any row of a key to the first row of the key behind it (backward: the last row of the
+/// key before it).
+static err_t leave_key(struct view_walk *w)
+{
+    const struct view_key key = key_of(w);
+    if (w->backward) {
+        TRY(seek(w, &key));
+        return db_cursor_prev(w->cursor, &w->key, &w->value);
+    }
+    TRY(db_cursor_next(w->cursor, &w->key, &w->value));
+    if (!is_of(w->key, view_key_bytes(&key))) return OK;
+    const struct view_key last = row_at(&key, 0);
+    TRY(seek(w, &last));
+    return is_of(w->key, view_key_bytes(&key)) ? db_cursor_next(w->cursor, &w->key, &w->value) : OK;
+}
+
+/// On some row of a key: goes to the one in force; `*found` false if the key was not there.
+static err_t settle(struct view_walk *w, bool *found)
+{
+    const struct view_key key = key_of(w);
+    const struct view_key wanted = row_at(&key, w->at);
+    *found = false;
+    // Walking forward, the first row met is the newest, and mostly the one in force.
+    const bool newest_will_do = !w->backward && memcmp(w->key.data, wanted.b, wanted.len) >= 0;
+    if (!newest_will_do) {
+        const err_t err = seek(w, &wanted);
+        const bool at_end = err.kind == ERR_NOT_FOUND;
+        if (!err_ok(err) && !at_end) return err;
+        if (at_end || !is_of(w->key, view_key_bytes(&key))) {
+            // All its rows are newer. Back onto them, so that the walk can leave the key.
+            TRY(seek(w, &key));
+            return OK;
+        }
+    }
+    *found = w->value.len > 0;
     return OK;
 }
 
-/// The last entry below `from`.
-static err_t start_backward(struct db_cursor *c, const struct view_key *from, bytes_t *key,
-                            bytes_t *value)
+static err_t settle_or_go_on(struct view_walk *w)
 {
-    const err_t err = db_cursor_seek(c, view_key_bytes(from), key, value);
-    if (err_ok(err)) return db_cursor_prev(c, key, value);
-    if (err.kind == ERR_NOT_FOUND) return db_cursor_last(c, key, value);
+    for (;;) {
+        bool found;
+        if (w->key.len <= BLOCK_LEN) return FAIL(CORRUPT, "views: a key is too short");
+        TRY(settle(w, &found));
+        if (found) return OK;
+        TRY(leave_key(w));
+    }
+}
+
+static err_t walk_start(struct view_walk *w, const struct view_key *from)
+{
+    const err_t err = seek(w, from);
+    if (!w->backward) {
+        TRY(err);
+    } else if (err_ok(err)) {
+        TRY(db_cursor_prev(w->cursor, &w->key, &w->value));
+    } else if (err.kind == ERR_NOT_FOUND) {
+        TRY(db_cursor_last(w->cursor, &w->key, &w->value));
+    } else {
+        return err;
+    }
+    return settle_or_go_on(w);
+}
+
+err_t view_walk_open(struct view_walk *w, const struct views *v, const struct view_key *from,
+                     bool backward)
+{
+    *w = (struct view_walk){.at = v->at, .backward = backward};
+    TRY(db_cursor_open(v->txn, DB_VIEWS, &w->cursor));
+    const err_t err = walk_start(w, from);
+    if (!err_ok(err)) view_walk_close(w);
     return err;
 }
 
-static err_t start(struct db_cursor *c, const struct views_page *page,
-                   const struct view_key *prefix, bytes_t *key, bytes_t *value)
+err_t view_walk_next(struct view_walk *w)
+{
+    TRY(leave_key(w));
+    return settle_or_go_on(w);
+}
+
+void view_walk_close(struct view_walk *w)
+{
+    if (w->cursor != NULL) db_cursor_close(w->cursor);
+    w->cursor = NULL;
+}
+
+/// Where a page begins.
+static struct view_key page_start(const struct views_page *page, const struct view_key *prefix)
 {
     struct view_key from = *prefix;
-    if (page->after.len > 0)
+    if (page->after.len > 0) {
         memcpy(grow(&from, page->after.len), page->after.data, page->after.len);
-    if (!page->newest_first) return start_forward(c, &from, page->after.len > 0, key, value);
-    if (page->after.len == 0) {
+    } else if (page->newest_first) {
         // The first key above all with this prefix. Kinds are small, so a carry ends there.
         size_t i = from.len;
         while (from.b[i - 1] == 0xff) i--;
         from.b[i - 1]++;
         from.len = i;
     }
-    return start_backward(c, &from, key, value);
+    return from;
 }
 
-static err_t collect(struct db_cursor *c, const struct views_page *page,
+static bool has_prefix(bytes_t key, const struct view_key *prefix)
+{
+    return key.len >= prefix->len && memcmp(key.data, prefix->b, prefix->len) == 0;
+}
+
+static err_t collect(const struct views *v, const struct views_page *page,
                      const struct view_key *prefix, struct view_entry *out, size_t *count,
                      bool *more)
 {
-    bytes_t key;
-    bytes_t value;
-    err_t err = start(c, page, prefix, &key, &value);
-    while (err_ok(err) && key.len >= prefix->len && memcmp(key.data, prefix->b, prefix->len) == 0) {
+    const struct view_key from = page_start(page, prefix);
+    struct view_walk w;
+    err_t err = view_walk_open(&w, v, &from, page->newest_first);
+    const bool again = err_ok(err) && !page->newest_first && page->after.len > 0 &&
+                       bytes_eq(view_walk_key(&w), view_key_bytes(&from));
+    if (again) err = view_walk_next(&w);
+    for (; err_ok(err) && has_prefix(view_walk_key(&w), prefix); err = view_walk_next(&w)) {
         if (*count == page->limit) {
             *more = true;
-            return OK;
+            break;
         }
+        const bytes_t key = view_walk_key(&w);
         out[(*count)++] =
-            (struct view_entry){bytes_make(key.data + prefix->len, key.len - prefix->len), value};
-        err =
-            page->newest_first ? db_cursor_prev(c, &key, &value) : db_cursor_next(c, &key, &value);
+            (struct view_entry){bytes_make(key.data + prefix->len, key.len - prefix->len), w.value};
     }
+    view_walk_close(&w);
     return err.kind == ERR_NOT_FOUND ? OK : err;
 }
 
-err_t view_scan(const struct db_txn *txn, struct arena *arena, const struct views_page *page,
+err_t view_scan(const struct views *v, struct arena *arena, const struct views_page *page,
                 const struct view_key *prefix, struct view_entry **out, size_t *count,
                 bytes_t *next)
 {
@@ -397,16 +527,13 @@ err_t view_scan(const struct db_txn *txn, struct arena *arena, const struct view
     *count = 0;
     *next = BYTES_NONE;
     if (page->limit == 0 || page->limit > VIEWS_PAGE_MAX || page->after.len > VIEWS_CURSOR_MAX ||
-        page->after.len > sizeof prefix->b - prefix->len) {
+        page->after.len > sizeof prefix->b - prefix->len - BLOCK_LEN) {
         return FAIL(INVALID, "views: not a page of a list");
     }
     struct view_entry *entries = ARENA_ARRAY(arena, struct view_entry, page->limit);
     if (entries == NULL) return FAIL(FULL, "views: no memory left for this query");
-    struct db_cursor *c;
     bool more = false;
-    TRY(db_cursor_open(txn, DB_VIEWS, &c));
-    err_t err = collect(c, page, prefix, entries, count, &more);
-    db_cursor_close(c);
+    err_t err = collect(v, page, prefix, entries, count, &more);
     if (err_ok(err) && more) {
         bool full = false;
         *next = arena_copy(arena, entries[*count - 1].rest, &full);

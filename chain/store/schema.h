@@ -22,7 +22,7 @@
 ///     history   length, flat key, be64 last        be64 block numbers (a shard)          state/history
 ///
 ///     events    be64 number, be32 log index        event of a system contract            fed/views
-///     views     kind, ...                          records and indexes of the federation fed/views
+///     views     kind, ..., be64 ~number            records and indexes of the federation fed/views
 ///
 /// Made again from blocks alone: hashes, txs, logs, events, views; by executing the blocks:
 /// accounts, slots, code, trie, changes, history. A nibble is one byte in a key. A flat key is a
@@ -32,7 +32,7 @@
 
 /// Raised when a key or value changes its form. Older stores are refused (there is no older
 /// form yet that could be upgraded), newer ones too.
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 enum db_table {
     DB_META,

@@ -186,7 +186,7 @@ static bool put_tally(struct rpc_call *call, struct fed_site *f, const struct vi
     u256_t quorum = u256_from_u64(0);
     u256_t supply = u256_from_u64(0);
     const struct abi_value at = abi_u64(p->vote_start);
-    const bool past = p->vote_start < f->site.snapshot.head;
+    const bool past = p->vote_start < f->views.at;
     if (past && (!fed_ask_number(call, f, FED_CAIRN_GOVERNOR, "quorum(uint256)", &at, 1, &quorum) ||
                  !fed_ask_number(call, f, FED_CAIRN_TOKEN, "getPastTotalSupply(uint256)", &at, 1,
                                  &supply))) {
@@ -213,7 +213,8 @@ static bool put_tally(struct rpc_call *call, struct fed_site *f, const struct vi
     return true;
 }
 
-static bool put_proposal(struct rpc_call *call, struct fed_site *f, const struct view_proposal *p)
+static bool put_proposal(struct rpc_call *call, struct fed_site *f, struct fed_list *l,
+                         const struct view_proposal *p)
 {
     struct proposal_text text;
     const char *state = NULL;
@@ -238,7 +239,7 @@ static bool put_proposal(struct rpc_call *call, struct fed_site *f, const struct
     jw_close(w, ']');
     jw_key(w, "timeline");
     const hash_t id = u256_to_hash(&p->id);
-    if (!fed_put_timeline(call, f, VIEW_OF_PROPOSAL, &id, 1)) return false;
+    if (!fed_put_timeline(call, f, l, VIEW_OF_PROPOSAL, &id)) return false;
     jw_close(w, '}');
     return true;
 }
@@ -263,7 +264,7 @@ static bool find_proposal(struct rpc_call *call, struct fed_site *f, struct view
         if (!err_ok(hex_decode(raw, sizeof raw, &len, bytes_of_str(even)))) {
             return rpc_fail_param(call, "id", want, v);
         }
-        err = views_proposal_by_prefix(f->txn, out, bytes_make(raw, len), digits);
+        err = views_proposal_by_prefix(&f->views, out, bytes_make(raw, len), digits);
         if (err.kind == ERR_INVALID) {
             return rpc_fail(call, RPC_AMBIGUOUS, "ambiguous: several ids begin like this");
         }
@@ -271,7 +272,7 @@ static bool find_proposal(struct rpc_call *call, struct fed_site *f, struct view
         u256_t id;
         if (!err_ok(u256_parse(&id, bytes_of_str(text))))
             return rpc_fail_param(call, "id", want, v);
-        err = views_proposal(f->txn, out, &id);
+        err = views_proposal(&f->views, out, &id);
     }
     *found = err_ok(err);
     return err_ok(err) || err.kind == ERR_NOT_FOUND ? true : rpc_fail_err(call, err);
@@ -280,12 +281,13 @@ static bool find_proposal(struct rpc_call *call, struct fed_site *f, struct view
 bool dao_get_proposal(struct rpc_call *call)
 {
     struct fed_site f;
+    struct fed_list l;
     struct view_proposal p;
     bool found = false;
-    if (!fed_open(call, &f)) return false;
+    if (!fed_open_list(call, &f, &l, 1, true)) return false;
     bool ok = find_proposal(call, &f, &p, &found);
     if (ok && found)
-        ok = put_proposal(call, &f, &p);
+        ok = put_proposal(call, &f, &l, &p);
     else if (ok)
         jw_null(&call->out);
     fed_close(call, &f);
@@ -294,69 +296,86 @@ bool dao_get_proposal(struct rpc_call *call)
 
 bool dao_list_proposals(struct rpc_call *call)
 {
-    struct views_page page;
+    struct fed_list l;
     address_t proposer;
     const char *only = json_string_value(fed_member(call, 0, "state"));
     const json_t *by = fed_member(call, 0, "proposer");
-    if (!fed_page(call, 0, &page)) return false;
     if (by != NULL && !value_address(call, by, "proposer", &proposer)) return false;
     struct fed_site f;
-    if (!fed_open(call, &f)) return false;
+    if (!fed_open_list(call, &f, &l, 0, false)) return false;
     struct view_proposal *all = NULL;
     size_t count = 0;
-    bytes_t next = BYTES_NONE;
-    const err_t err = views_proposals(f.txn, call->arena, &page, &all, &count, &next);
-    bool ok = err_ok(err) ? true : rpc_fail_err(call, err);
+    bool ok = true;
     fed_list_begin(call);
-    for (size_t i = 0; i < count && ok; i++) {
-        struct proposal_text text;
-        const char *state = NULL;
-        if (by != NULL && !address_eq(&all[i].proposer, &proposer)) continue;
-        ok = read_created(call, &all[i], &text) && proposal_state(call, &f, &all[i], &state);
-        if (!ok || (only != NULL && strcmp(only, state) != 0)) continue;
-        jw_open(&call->out, '{');
-        put_head(&call->out, &all[i], title_of(text.field[P_DESCRIPTION].bytes), state);
-        put_next_step(&call->out, state, &all[i]);
-        jw_close(&call->out, '}');
-    }
-    fed_list_end(call, &f, next);
+    do {
+        const err_t err =
+            views_proposals(&f.views, call->arena, &l.page, &all, &count, &l.page.after);
+        ok = err_ok(err) ? true : rpc_fail_err(call, err);
+        for (size_t i = 0; i < count && ok; i++) {
+            struct proposal_text text;
+            const char *state = NULL;
+            if (by != NULL && !address_eq(&all[i].proposer, &proposer)) continue;
+            ok = read_created(call, &all[i], &text) && proposal_state(call, &f, &all[i], &state);
+            if (!ok || (only != NULL && strcmp(only, state) != 0)) continue;
+            l.page.limit--;
+            jw_open(&call->out, '{');
+            put_head(&call->out, &all[i], title_of(text.field[P_DESCRIPTION].bytes), state);
+            put_next_step(&call->out, state, &all[i]);
+            jw_close(&call->out, '}');
+        }
+    } while (ok && fed_list_more(&l, count));
+    fed_list_end(call, &f, &l);
     fed_close(call, &f);
     return ok;
 }
 
+static const char *const support_words[] = {"against", "for", "abstain"};
+
+static const char *support_word(uint8_t support)
+{
+    return support < ARRAY_LEN(support_words) ? support_words[support] : "unknown";
+}
+
+static void put_vote(struct json_writer *w, const struct view_vote *v)
+{
+    jw_open(w, '{');
+    jw_kv_address(w, "voter", &v->voter);
+    jw_kv_str(w, "support", support_word(v->support));
+    jw_kv_qty256(w, "weight", &v->weight);
+    jw_key(w, "reason");
+    jw_str_len(w, bytes_make(v->reason.data, v->reason.len > 1024 ? 1024 : v->reason.len));
+    fed_put_at(w, &v->at);
+    jw_close(w, '}');
+}
+
 bool dao_get_votes(struct rpc_call *call)
 {
-    static const char *const words[] = {"against", "for", "abstain"};
-    struct views_page page;
+    struct fed_list l;
     struct fed_site f;
     struct view_proposal p;
     bool found = false;
     const char *only = json_string_value(fed_member(call, 1, "support"));
-    if (!fed_page(call, 1, &page) || !fed_open(call, &f)) return false;
-    const bool ok = find_proposal(call, &f, &p, &found);
-    struct view_vote *all = NULL;
-    size_t count = 0;
-    bytes_t next = BYTES_NONE;
-    const err_t err =
-        ok && found ? views_votes(f.txn, call->arena, &page, &p.id, &all, &count, &next) : OK;
-    fed_list_begin(call);
-    for (size_t i = 0; i < count && err_ok(err); i++) {
-        struct json_writer *w = &call->out;
-        const char *support = all[i].support < ARRAY_LEN(words) ? words[all[i].support] : "unknown";
-        if (only != NULL && strcmp(only, support) != 0) continue;
-        jw_open(w, '{');
-        jw_kv_address(w, "voter", &all[i].voter);
-        jw_kv_str(w, "support", support);
-        jw_kv_qty256(w, "weight", &all[i].weight);
-        jw_key(w, "reason");
-        jw_str_len(
-            w, bytes_make(all[i].reason.data, all[i].reason.len > 1024 ? 1024 : all[i].reason.len));
-        fed_put_at(w, &all[i].at);
-        jw_close(w, '}');
+    if (!fed_open_list(call, &f, &l, 1, false)) return false;
+    bool ok = find_proposal(call, &f, &p, &found);
+    if (ok && !found) jw_null(&call->out);
+    if (ok && found) {
+        struct view_vote *all = NULL;
+        size_t count = 0;
+        err_t err;
+        fed_list_begin(call);
+        do {
+            err = views_votes(&f.views, call->arena, &l.page, &p.id, &all, &count, &l.page.after);
+            for (size_t i = 0; i < count && err_ok(err); i++) {
+                if (only != NULL && strcmp(only, support_word(all[i].support)) != 0) continue;
+                l.page.limit--;
+                put_vote(&call->out, &all[i]);
+            }
+        } while (err_ok(err) && fed_list_more(&l, count));
+        fed_list_end(call, &f, &l);
+        ok = err_ok(err) || rpc_fail_err(call, err);
     }
-    fed_list_end(call, &f, next);
     fed_close(call, &f);
-    return ok && (err_ok(err) || rpc_fail_err(call, err));
+    return ok;
 }
 
 bool dao_get_power(struct rpc_call *call)
@@ -364,8 +383,7 @@ bool dao_get_power(struct rpc_call *call)
     address_t who;
     struct fed_site f;
     if (!param_address(call, 0, &who) || !fed_open(call, &f)) return false;
-    const uint64_t head = f.site.snapshot.head;
-    const uint64_t at = head > 0 ? head - 1 : 0;
+    const uint64_t at = f.views.at;
     const struct abi_value account = abi_address(&who);
     const struct abi_value past[] = {account, abi_u64(at)};
     struct abi_value delegate;
@@ -379,13 +397,15 @@ bool dao_get_power(struct rpc_call *call)
         fed_ask_number(call, &f, FED_CAIRN_TOKEN, "getVotes(address)", &account, 1, &tokens) &&
         fed_ask_number(call, &f, FED_REPUTATION, "reputation(address)", &account, 1, &reputation) &&
         fed_ask_number(call, &f, FED_CAIRN_GOVERNOR, "capPpm()", NULL, 0, &cap);
-    if (ok && head > 0) {
+    if (ok) {
+        // Power at a block counts once it is over: asked as of the next one.
+        f.site.block.number++;
         ok = fed_ask_number(call, &f, FED_CAIRN_GOVERNOR, "getVotes(address,uint256)", past, 2,
                             &votes);
     }
     address_t *delegators = NULL;
     size_t count = 0;
-    const err_t err = ok ? views_delegators(f.txn, call->arena, &delegators, &count, &who) : OK;
+    const err_t err = ok ? views_delegators(&f.views, call->arena, &delegators, &count, &who) : OK;
     if (ok && err_ok(err)) {
         struct json_writer *w = &call->out;
         jw_open(w, '{');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/ns/fed.h"
 
+#include "chain/base/endian.h"
 #include "chain/base/hex.h"
 #include "chain/crypto/keccak.h"
 #include "rpc/jsonrpc/error_codes.h"
@@ -9,16 +10,26 @@
 
 // ---- opening and asking -------------------------------------------------------------------
 
-bool fed_open(struct rpc_call *call, struct fed_site *f)
+/// The block parameter of a method of the federation is its last one.
+static bool asked_block(struct rpc_call *call, struct block_ref *out)
 {
-    const struct block_ref latest = {.kind = BLOCK_LATEST};
+    size_t last = 0;
+    for (const char *p = call->method->params; *p != 0; p++) last += *p == ' ';
+    if (!param_block(call, last, out)) return false;
+    if (out->kind == BLOCK_PENDING) out->kind = BLOCK_LATEST; // events are of sealed blocks
+    return true;
+}
+
+static bool open_at(struct rpc_call *call, struct fed_site *f, const struct block_ref *ref)
+{
     memset(f, 0, sizeof *f);
     if (!call_pool_take(call, &f->slot)) return false;
-    if (!call_site_at(call, &f->site, &latest)) {
+    if (!call_site_at(call, &f->site, ref)) {
         call_pool_give(env_of(call)->calls, &f->slot);
         return false;
     }
     f->txn = f->site.snapshot.txn;
+    f->views = (struct views){f->txn, f->site.snapshot.number};
     struct account a;
     bool exists = false;
     const struct state_view *view = &f->site.view;
@@ -28,6 +39,12 @@ bool fed_open(struct rpc_call *call, struct fed_site *f)
     fed_close(call, f);
     if (!err_ok(err)) return rpc_fail_err(call, err);
     return rpc_fail(call, RPC_NO_CONTRACTS, "system contracts absent");
+}
+
+bool fed_open(struct rpc_call *call, struct fed_site *f)
+{
+    struct block_ref ref;
+    return asked_block(call, &ref) && open_at(call, f, &ref);
 }
 
 void fed_close(struct rpc_call *call, struct fed_site *f)
@@ -82,10 +99,19 @@ const json_t *fed_member(const struct rpc_call *call, size_t index, const char *
     return json_is_null(v) ? NULL : v;
 }
 
-bool fed_page(struct rpc_call *call, size_t index, struct views_page *out)
+/// What stands before a page's start in a cursor: the block, and the first bytes of its hash,
+/// so that a cursor of another chain is known as such.
+struct cursor_head {
+    uint8_t block[8];
+    uint8_t hash[4];
+};
+enum { SCANNED_MAX = 20000 }; ///< rows that one answer looks at while a filter finds nothing
+
+static bool read_page(struct rpc_call *call, size_t index, struct views_page *out,
+                      bytes_t *cursor_bytes)
 {
-    *out = (struct views_page){.limit = 50, .newest_first = true};
     const json_t *object = param_at(call, index);
+    *cursor_bytes = BYTES_NONE;
     if (object == NULL) return true;
     if (!json_is_object(object)) return rpc_fail_param(call, "list", "an object", object);
     const json_t *inner = json_object_get(object, "list");
@@ -93,7 +119,7 @@ bool fed_page(struct rpc_call *call, size_t index, struct views_page *out)
     const json_t *limit = json_object_get(object, "limit");
     const json_t *cursor = json_object_get(object, "cursor");
     const json_t *order = json_object_get(object, "order");
-    if (limit != NULL) {
+    if (limit != NULL && !json_is_null(limit)) {
         uint64_t n = 0;
         if (json_is_integer(limit))
             n = (uint64_t)json_integer_value(limit);
@@ -103,12 +129,13 @@ bool fed_page(struct rpc_call *call, size_t index, struct views_page *out)
         out->limit = n;
     }
     if (cursor != NULL && !json_is_null(cursor)) {
-        if (!value_data(call, cursor, "cursor", &out->after)) return false;
-        if (out->after.len > VIEWS_CURSOR_MAX) {
+        if (!value_data(call, cursor, "cursor", cursor_bytes)) return false;
+        const size_t least = sizeof(struct cursor_head);
+        if (cursor_bytes->len <= least || cursor_bytes->len > least + VIEWS_CURSOR_MAX) {
             return rpc_fail_param(call, "cursor", "what `next` was", cursor);
         }
     }
-    if (order != NULL) {
+    if (order != NULL && !json_is_null(order)) {
         const char *word = json_string_value(order);
         if (word == NULL || (strcmp(word, "asc") != 0 && strcmp(word, "desc") != 0)) {
             return rpc_fail_param(call, "order", "\"desc\" or \"asc\"", order);
@@ -118,6 +145,46 @@ bool fed_page(struct rpc_call *call, size_t index, struct views_page *out)
     return true;
 }
 
+/// Opens at the block of a cursor.
+static bool open_cursor(struct rpc_call *call, struct fed_site *f, struct fed_list *l,
+                        bytes_t cursor, const struct block_ref *asked)
+{
+    struct cursor_head head;
+    memcpy(&head, cursor.data, sizeof head);
+    const struct block_ref ref = {.kind = BLOCK_NUMBER, .number = be_get_u64(head.block)};
+    if (asked->kind == BLOCK_NUMBER && asked->number != ref.number) {
+        return rpc_fail_param(call, "cursor", "a cursor of a list of the block asked for",
+                              param_at(call, 0));
+    }
+    if (!open_at(call, f, &ref)) {
+        if (call->error.code != RPC_NOT_AVAILABLE) return false;
+        return rpc_fail(call, RPC_CURSOR_EXPIRED, "cursor expired: start again without one");
+    }
+    if (memcmp(f->site.snapshot.hash.b, head.hash, sizeof head.hash) != 0) {
+        fed_close(call, f);
+        return rpc_fail(call, RPC_CURSOR_EXPIRED, "cursor expired: start again without one");
+    }
+    l->page.after = bytes_make(cursor.data + sizeof head, cursor.len - sizeof head);
+    return true;
+}
+
+bool fed_open_list(struct rpc_call *call, struct fed_site *f, struct fed_list *l, size_t index,
+                   bool oldest_first)
+{
+    struct block_ref ref;
+    bytes_t cursor;
+    *l = (struct fed_list){.page = {.limit = 50, .newest_first = !oldest_first}};
+    if (!read_page(call, index, &l->page, &cursor) || !asked_block(call, &ref)) return false;
+    if (cursor.len > 0) return open_cursor(call, f, l, cursor, &ref);
+    return open_at(call, f, &ref);
+}
+
+bool fed_list_more(struct fed_list *l, size_t count)
+{
+    l->scanned += count;
+    return l->page.limit > 0 && l->page.after.len > 0 && l->scanned < SCANNED_MAX;
+}
+
 void fed_list_begin(struct rpc_call *call)
 {
     jw_open(&call->out, '{');
@@ -125,15 +192,46 @@ void fed_list_begin(struct rpc_call *call)
     jw_open(&call->out, '[');
 }
 
-void fed_list_end(struct rpc_call *call, const struct fed_site *f, bytes_t next)
+void fed_list_end(struct rpc_call *call, const struct fed_site *f, const struct fed_list *l)
 {
     jw_close(&call->out, ']');
-    if (next.len > 0)
-        jw_kv_data(&call->out, "next", next);
-    else
+    const bytes_t after = l->page.after;
+    if (after.len > 0) {
+        uint8_t cursor[sizeof(struct cursor_head) + VIEWS_CURSOR_MAX];
+        check(after.len <= VIEWS_CURSOR_MAX);
+        be_put_u64(cursor, f->views.at);
+        memcpy(cursor + 8, f->site.snapshot.hash.b, sizeof(struct cursor_head) - 8);
+        memcpy(cursor + sizeof(struct cursor_head), after.data, after.len);
+        jw_kv_data(&call->out, "next", bytes_make(cursor, sizeof(struct cursor_head) + after.len));
+    } else {
         jw_kv_null(&call->out, "next");
-    jw_kv_qty(&call->out, "atBlock", f->site.snapshot.head);
+    }
+    jw_kv_qty(&call->out, "atBlock", f->views.at);
     jw_close(&call->out, '}');
+}
+
+bool fed_slice(struct rpc_call *call, struct fed_list *l, struct fed_slice *out, size_t count)
+{
+    size_t first = 0;
+    if (l->page.after.len > 0) {
+        const uint64_t at = l->page.after.len == 8 ? be_get_u64(l->page.after.data) : UINT64_MAX;
+        if (at > count) return rpc_fail_param(call, "cursor", "what `next` was", NULL);
+        first = (size_t)at;
+    }
+    const size_t shown = count - first < l->page.limit ? count - first : l->page.limit;
+    *out = (struct fed_slice){first, shown, count};
+    l->page.after = BYTES_NONE;
+    if (first + shown == count) return true;
+    const be64_t next = be64(first + shown);
+    bool full = false;
+    l->page.after = arena_copy(call->arena, BYTES_OF(next), &full);
+    return !full || rpc_fail_limit(call, "request memory", call->arena->cap, sizeof next);
+}
+
+size_t fed_slice_at(const struct fed_list *l, const struct fed_slice *s, size_t i)
+{
+    const size_t k = s->first + i;
+    return l->page.newest_first ? s->count - 1 - k : k;
 }
 
 // ---- words --------------------------------------------------------------------------------
@@ -299,21 +397,16 @@ static err_t put_event(struct rpc_call *call, const struct fed_site *f, const st
     return OK;
 }
 
-bool fed_put_timeline(struct rpc_call *call, struct fed_site *f, enum view_subject subject,
-                      const hash_t *id, size_t page_index)
+bool fed_put_timeline(struct rpc_call *call, struct fed_site *f, struct fed_list *l,
+                      enum view_subject subject, const hash_t *id)
 {
-    struct views_page page;
     struct view_event *events = NULL;
     size_t count = 0;
-    bytes_t next = BYTES_NONE;
     struct sender_cache cache = {0};
-    if (!fed_page(call, page_index, &page)) return false;
-    // A story is told from its beginning unless asked otherwise.
-    const json_t *options = param_at(call, page_index);
-    if (json_object_get(options, "order") == NULL) page.newest_first = false;
-    err_t err = views_events(f->txn, call->arena, &page, subject, id, &events, &count, &next);
+    err_t err = views_events(&f->views, call->arena, &l->page, subject, id, &events, &count,
+                             &l->page.after);
     fed_list_begin(call);
     for (size_t i = 0; i < count && err_ok(err); i++) err = put_event(call, f, &events[i], &cache);
-    fed_list_end(call, f, next);
+    fed_list_end(call, f, l);
     return err_ok(err) ? true : rpc_fail_err(call, err);
 }

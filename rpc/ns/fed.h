@@ -9,14 +9,17 @@
 #include "chain/fed/views.h"
 #include "rpc/ns/eth_call.h"
 
-/// The federation at the newest block.
+/// The federation after one block: records and contracts' state are both of it.
 struct fed_site {
     struct call_site site;
     struct call_slot slot;
     struct db_txn *txn;
+    struct views views; ///< `at` is the block
 };
 
-/// @return false with -39004 where the network has no system contracts
+/// Opens it at the block that the method's last parameter names; latest if it was left out.
+/// @return false with -39004 where the network has no system contracts, -32001 for a block that
+///         is not there or whose state is not kept
 bool fed_open(struct rpc_call *call, struct fed_site *f);
 void fed_close(struct rpc_call *call, struct fed_site *f);
 
@@ -33,12 +36,42 @@ bool fed_ask_number(struct rpc_call *call, struct fed_site *f, enum fed_contract
 /// An error of the tables; for what was not found writes null and returns true.
 bool fed_end(struct rpc_call *call, err_t err);
 
-/// A list's options: {limit, cursor, order} out of the object parameter at `index` (or its
-/// member `list`).
-bool fed_page(struct rpc_call *call, size_t index, struct views_page *out);
+/// A list being answered. Its first page is of the block asked for; `next` names that block, so
+/// that the pages behind it are of the same one.
+///
+///     struct fed_list l;
+///     if (!fed_open_list(call, &f, &l, 1, false)) return false;
+///     fed_list_begin(call);
+///     do {
+///         err = views_...(&f.views, call->arena, &l.page, ..., &all, &count, &l.page.after);
+///         for (each that is asked for) { l.page.limit--; write it }
+///     } while (err_ok(err) && fed_list_more(&l, count));
+///     fed_list_end(call, &f, &l);
+struct fed_list {
+    struct views_page page; ///< what is still wanted
+    size_t scanned;
+};
+
+/// Reads {limit, cursor, order} out of the object parameter at `index` (or its member `list`) and
+/// opens the federation at the cursor's block, or else as fed_open.
+/// @param oldest_first  the order if none is asked for
+/// @return false also with -39003 if the cursor's block is not there (any more)
+bool fed_open_list(struct rpc_call *call, struct fed_site *f, struct fed_list *l, size_t index,
+                   bool oldest_first);
+/// True if there may be more to show after `count` were looked at.
+bool fed_list_more(struct fed_list *l, size_t count);
 /// Begins {"items": [ ... and ends with "next" and "atBlock".
 void fed_list_begin(struct rpc_call *call);
-void fed_list_end(struct rpc_call *call, const struct fed_site *f, bytes_t next);
+void fed_list_end(struct rpc_call *call, const struct fed_site *f, const struct fed_list *l);
+/// The part of an array of `count` that is the list's page: `*shown` items, the i-th of them at
+/// fed_slice_at(l, slice, i).
+struct fed_slice {
+    size_t first;
+    size_t shown;
+    size_t count;
+};
+bool fed_slice(struct rpc_call *call, struct fed_list *l, struct fed_slice *out, size_t count);
+size_t fed_slice_at(const struct fed_list *l, const struct fed_slice *s, size_t i);
 
 /// A member of the object parameter at `index`, or NULL.
 const json_t *fed_member(const struct rpc_call *call, size_t index, const char *name);
@@ -57,5 +90,5 @@ void fed_put_at(struct json_writer *w, const struct view_at *at);
 /// A decoded argument: quantities, data, lists, objects where fields are named.
 void fed_put_value(struct json_writer *w, const struct abi_type *type, const struct abi_value *v);
 /// A list of events as {block, time, tx, event, by, args}.
-bool fed_put_timeline(struct rpc_call *call, struct fed_site *f, enum view_subject subject,
-                      const hash_t *id, size_t page_index);
+bool fed_put_timeline(struct rpc_call *call, struct fed_site *f, struct fed_list *l,
+                      enum view_subject subject, const hash_t *id);

@@ -36,7 +36,7 @@ static bool find_family(struct rpc_call *call, struct fed_site *f, bytes_t text,
     hash_t id;
     *found = false;
     if (is_hex_id(text) && err_ok(hex_decode_fixed(id.b, sizeof id.b, text))) {
-        const err_t err = views_family(f->txn, out, &id);
+        const err_t err = views_family(&f->views, out, &id);
         *found = err_ok(err);
         return err_ok(err) || err.kind == ERR_NOT_FOUND ? true : rpc_fail_err(call, err);
     }
@@ -45,7 +45,7 @@ static bool find_family(struct rpc_call *call, struct fed_site *f, bytes_t text,
     struct view_family *all = NULL;
     size_t count = 0;
     bytes_t next;
-    const err_t err = views_families(f->txn, call->arena, &page, &all, &count, &next);
+    const err_t err = views_families(&f->views, call->arena, &page, &all, &count, &next);
     if (!err_ok(err)) return rpc_fail_err(call, err);
     for (size_t i = 0; i < count && !*found; i++) {
         struct abi_value p[12];
@@ -80,9 +80,9 @@ static bool find_by_channel(struct rpc_call *call, struct fed_site *f, bytes_t t
     if (word.len == 0 || word.len > sizeof channel.b) return true;
     memcpy(channel.b, word.data, word.len);
     struct view_channel c;
-    err_t err = views_channel(f->txn, &c, &family.id, &channel);
+    err_t err = views_channel(&f->views, &c, &family.id, &channel);
     if (err_ok(err) && !hash_is_zero(&c.version))
-        err = views_version(f->txn, out, &c.version);
+        err = views_version(&f->views, out, &c.version);
     else if (err_ok(err))
         return true;
     *found = err_ok(err);
@@ -120,14 +120,14 @@ static bool find_version(struct rpc_call *call, struct fed_site *f, size_t index
                               "an id, 6 or more of its digits, family@channel, or a file's sha256",
                               param_at(call, index));
     }
-    err_t err = views_version_by_prefix(f->txn, out, bytes_make(raw, len), digits.len);
+    err_t err = views_version_by_prefix(&f->views, out, bytes_make(raw, len), digits.len);
     if (err.kind == ERR_INVALID) return fail_ambiguous(call);
     if (err.kind == ERR_NOT_FOUND && digits.len == 64) {
         struct view_version *versions = NULL;
         size_t count = 0;
         hash_t sha;
         memcpy(sha.b, raw, sizeof sha.b);
-        err = views_versions_by_file(f->txn, call->arena, &versions, &count, &sha);
+        err = views_versions_by_file(&f->views, call->arena, &versions, &count, &sha);
         if (err_ok(err) && count > 1) return fail_ambiguous(call);
         if (err_ok(err) && count == 0) return true;
         if (err_ok(err)) *out = versions[0];
@@ -158,13 +158,13 @@ static bool put_family(struct rpc_call *call, struct fed_site *f, const struct v
         !fed_ask_number(call, f, FED_REWARDS, "familyPool(bytes32)", &arg, 1, &pool)) {
         return false;
     }
-    err_t err = views_channels(f->txn, call->arena, &channels, &channel_count, &v->id);
+    err_t err = views_channels(&f->views, call->arena, &channels, &channel_count, &v->id);
     if (!err_ok(err)) return rpc_fail_err(call, err);
     const struct views_page page = {.limit = VIEWS_PAGE_MAX, .newest_first = true};
     struct view_round *rounds = NULL;
     size_t round_count = 0;
     bytes_t next;
-    err = views_rounds(f->txn, call->arena, &page, &v->id, &rounds, &round_count, &next);
+    err = views_rounds(&f->views, call->arena, &page, &v->id, &rounds, &round_count, &next);
     if (!err_ok(err)) return rpc_fail_err(call, err);
 
     jw_open(w, '{');
@@ -208,23 +208,27 @@ static bool put_family(struct rpc_call *call, struct fed_site *f, const struct v
 
 bool model_list_families(struct rpc_call *call)
 {
-    struct views_page page;
+    struct fed_list l;
     address_t owner;
     const json_t *only = fed_member(call, 0, "owner");
-    if (!fed_page(call, 0, &page)) return false;
     if (only != NULL && !value_address(call, only, "owner", &owner)) return false;
     struct fed_site f;
-    if (!fed_open(call, &f)) return false;
+    if (!fed_open_list(call, &f, &l, 0, false)) return false;
     struct view_family *all = NULL;
     size_t count = 0;
-    bytes_t next = BYTES_NONE;
-    const err_t err = views_families(f.txn, call->arena, &page, &all, &count, &next);
-    bool ok = err_ok(err) ? true : rpc_fail_err(call, err);
+    bool ok = true;
     fed_list_begin(call);
-    for (size_t i = 0; i < count && ok; i++) {
-        if (only == NULL || address_eq(&all[i].owner, &owner)) ok = put_family(call, &f, &all[i]);
-    }
-    fed_list_end(call, &f, next);
+    do {
+        const err_t err =
+            views_families(&f.views, call->arena, &l.page, &all, &count, &l.page.after);
+        ok = err_ok(err) ? true : rpc_fail_err(call, err);
+        for (size_t i = 0; i < count && ok; i++) {
+            if (only != NULL && !address_eq(&all[i].owner, &owner)) continue;
+            l.page.limit--;
+            ok = put_family(call, &f, &all[i]);
+        }
+    } while (ok && fed_list_more(&l, count));
+    fed_list_end(call, &f, &l);
     fed_close(call, &f);
     return ok;
 }
@@ -270,7 +274,7 @@ static err_t is_tainted(const struct rpc_call *call, const struct fed_site *f, c
 {
     hash_t *by = NULL;
     size_t count = 0;
-    TRY(views_tainted_by(f->txn, call->arena, &by, &count, id));
+    TRY(views_tainted_by(&f->views, call->arena, &by, &count, id));
     *out = count > 0;
     return OK;
 }
@@ -303,11 +307,11 @@ static bool put_version(struct rpc_call *call, struct fed_site *f, const struct 
     size_t taint_count = 0;
     struct view_channel *channels = NULL;
     size_t channel_count = 0;
-    err_t err = views_parents(f->txn, call->arena, &parents, &parent_count, &v->id);
-    if (err_ok(err)) err = views_children(f->txn, call->arena, &children, &child_count, &v->id);
-    if (err_ok(err)) err = views_tainted_by(f->txn, call->arena, &taints, &taint_count, &v->id);
+    err_t err = views_parents(&f->views, call->arena, &parents, &parent_count, &v->id);
+    if (err_ok(err)) err = views_children(&f->views, call->arena, &children, &child_count, &v->id);
+    if (err_ok(err)) err = views_tainted_by(&f->views, call->arena, &taints, &taint_count, &v->id);
     if (err_ok(err))
-        err = views_channels(f->txn, call->arena, &channels, &channel_count, &v->family);
+        err = views_channels(&f->views, call->arena, &channels, &channel_count, &v->family);
     if (!err_ok(err)) return rpc_fail_err(call, err);
     jw_open(w, '{');
     put_version_short(w, v, taint_count > 0);
@@ -349,9 +353,9 @@ bool model_get_version(struct rpc_call *call)
 bool model_list_versions(struct rpc_call *call)
 {
     bytes_t text = BYTES_NONE;
-    struct views_page page;
+    struct fed_list l;
     struct fed_site f;
-    if (!param_text(call, 0, "family", &text) || !fed_page(call, 1, &page) || !fed_open(call, &f)) {
+    if (!param_text(call, 0, "family", &text) || !fed_open_list(call, &f, &l, 1, false)) {
         return false;
     }
     const char *status = json_string_value(fed_member(call, 1, "status"));
@@ -361,22 +365,24 @@ bool model_list_versions(struct rpc_call *call)
     bool ok = find_family(call, &f, text, &family, &found);
     struct view_version *all = NULL;
     size_t count = 0;
-    bytes_t next = BYTES_NONE;
     err_t err = OK;
-    if (ok && found) {
-        err = views_versions(f.txn, call->arena, &page, &family.id, &all, &count, &next);
-    }
     fed_list_begin(call);
-    for (size_t i = 0; i < count && ok && err_ok(err); i++) {
-        if (status != NULL && strcmp(status, fed_version_state(all[i].state)) != 0) continue;
-        if (kind != NULL && strcmp(kind, fed_version_kind(all[i].kind)) != 0) continue;
-        bool tainted = false;
-        err = is_tainted(call, &f, &all[i].id, &tainted);
-        jw_open(&call->out, '{');
-        put_version_short(&call->out, &all[i], tainted);
-        jw_close(&call->out, '}');
-    }
-    fed_list_end(call, &f, next);
+    do {
+        if (!ok || !found) break;
+        err =
+            views_versions(&f.views, call->arena, &l.page, &family.id, &all, &count, &l.page.after);
+        for (size_t i = 0; i < count && err_ok(err); i++) {
+            if (status != NULL && strcmp(status, fed_version_state(all[i].state)) != 0) continue;
+            if (kind != NULL && strcmp(kind, fed_version_kind(all[i].kind)) != 0) continue;
+            bool tainted = false;
+            err = is_tainted(call, &f, &all[i].id, &tainted);
+            l.page.limit--;
+            jw_open(&call->out, '{');
+            put_version_short(&call->out, &all[i], tainted);
+            jw_close(&call->out, '}');
+        }
+    } while (err_ok(err) && fed_list_more(&l, count));
+    fed_list_end(call, &f, &l);
     fed_close(call, &f);
     return ok && (err_ok(err) || rpc_fail_err(call, err));
 }
@@ -410,8 +416,9 @@ bool model_get_lineage(struct rpc_call *call)
     size_t taint_count = 0;
     err_t err = OK;
     if (ok && found) {
-        err = views_lineage(f.txn, call->arena, &l, &v.id, (unsigned)depth, up, down);
-        if (err_ok(err)) err = views_tainted_by(f.txn, call->arena, &taints, &taint_count, &v.id);
+        err = views_lineage(&f.views, call->arena, &l, &v.id, (unsigned)depth, up, down);
+        if (err_ok(err))
+            err = views_tainted_by(&f.views, call->arena, &taints, &taint_count, &v.id);
         struct json_writer *w = &call->out;
         jw_open(w, '{');
         jw_key(w, "nodes");
@@ -475,7 +482,7 @@ static err_t add_round(const struct rpc_call *call, const struct fed_site *f, ui
     struct view_participant *list = NULL;
     size_t n = 0;
     if (round == 0) return OK;
-    TRY(views_participants(f->txn, call->arena, &list, &n, round));
+    TRY(views_participants(&f->views, call->arena, &list, &n, round));
     for (size_t i = 0; i < n; i++) {
         if (list[i].status != VIEW_STATUS_ACCEPTED) continue;
         size_t k = 0;
@@ -502,14 +509,15 @@ bool model_get_contributors(struct rpc_call *call)
     struct view_version v = {.number = 0};
     bool found = false;
     if (all == NULL) return rpc_fail_limit(call, "request memory", call->arena->cap, CAP);
-    if (!fed_open(call, &f)) return false;
+    struct fed_list page;
+    if (!fed_open_list(call, &f, &page, 1, true)) return false;
     bool ok = find_version(call, &f, 0, &v, &found);
     size_t count = 0;
     struct view_lineage l = {0};
     err_t err = OK;
     if (ok && found) {
-        err =
-            views_lineage(f.txn, call->arena, &l, &v.id, transitive ? UINT32_MAX : 0, true, false);
+        err = views_lineage(&f.views, call->arena, &l, &v.id, transitive ? UINT32_MAX : 0, true,
+                            false);
         for (size_t i = 0; i < l.node_count && err_ok(err); i++) {
             err = add_round(call, &f, l.nodes[i].round, all, &count, CAP);
         }
@@ -517,18 +525,21 @@ bool model_get_contributors(struct rpc_call *call)
     uint64_t total = 0;
     for (size_t i = 0; i < count; i++) total += all[i].weight;
     if (count > 0) qsort(all, count, sizeof *all, by_weight);
+    struct fed_slice slice = {0};
+    if (ok && err_ok(err)) ok = fed_slice(call, &page, &slice, count);
     fed_list_begin(call);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < slice.shown; i++) {
         struct json_writer *w = &call->out;
+        const struct contributor *c = &all[fed_slice_at(&page, &slice, i)];
         jw_open(w, '{');
-        jw_kv_address(w, "participant", &all[i].who);
-        jw_kv_qty(w, "rounds", all[i].rounds);
-        jw_kv_qty(w, "weight", all[i].weight);
-        jw_kv_qty(w, "sharePpm", all[i].weight * 1000000 / total);
-        jw_kv_qty256(w, "reward", &all[i].reward);
+        jw_kv_address(w, "participant", &c->who);
+        jw_kv_qty(w, "rounds", c->rounds);
+        jw_kv_qty(w, "weight", c->weight);
+        jw_kv_qty(w, "sharePpm", total == 0 ? 0 : c->weight * 1000000 / total);
+        jw_kv_qty256(w, "reward", &c->reward);
         jw_close(w, '}');
     }
-    fed_list_end(call, &f, BYTES_NONE);
+    fed_list_end(call, &f, &page);
     fed_close(call, &f);
     return ok && (err_ok(err) || rpc_fail_err(call, err));
 }
@@ -541,7 +552,7 @@ bool model_verify_file(struct rpc_call *call)
     struct view_version *versions = NULL;
     size_t count = 0;
     bool tainted = false;
-    err_t err = views_versions_by_file(f.txn, call->arena, &versions, &count, &sha);
+    err_t err = views_versions_by_file(&f.views, call->arena, &versions, &count, &sha);
     if (err_ok(err) && count > 0) err = is_tainted(call, &f, &versions[0].id, &tainted);
     struct json_writer *w = &call->out;
     jw_open(w, '{');
@@ -560,12 +571,14 @@ bool model_verify_file(struct rpc_call *call)
 bool model_get_timeline(struct rpc_call *call)
 {
     struct fed_site f;
+    struct fed_list l;
     struct view_version v = {.number = 0};
     bool found = false;
-    if (!fed_open(call, &f)) return false;
+    // A story is told from its beginning unless asked otherwise.
+    if (!fed_open_list(call, &f, &l, 1, true)) return false;
     bool ok = find_version(call, &f, 0, &v, &found);
     if (ok && found)
-        ok = fed_put_timeline(call, &f, VIEW_OF_VERSION, &v.id, 1);
+        ok = fed_put_timeline(call, &f, &l, VIEW_OF_VERSION, &v.id);
     else if (ok)
         jw_null(&call->out);
     fed_close(call, &f);

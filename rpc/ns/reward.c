@@ -64,7 +64,7 @@ static bool sum_claimable(struct rpc_call *call, struct fed_site *f, const addre
     size_t count = 0;
     bytes_t next;
     *out = u256_from_u64(0);
-    const err_t err = views_rounds(f->txn, call->arena, &page, NULL, &rounds, &count, &next);
+    const err_t err = views_rounds(&f->views, call->arena, &page, NULL, &rounds, &count, &next);
     if (!err_ok(err)) return rpc_fail_err(call, err);
     for (size_t i = 0; i < count; i++) {
         if (rounds[i].state != VIEW_ROUND_FINALISED) continue;
@@ -151,14 +151,43 @@ static const char *history_kind(enum fed_event event, size_t *amount_word)
     return NULL;
 }
 
+/// Writes what an event says about money; false if it says nothing.
+static bool put_history(struct json_writer *w, const struct view_event *e)
+{
+    size_t word = 0;
+    const char *kind = history_kind(e->event, &word);
+    if (kind == NULL) return false;
+    const u256_t amount = view_event_word(e, word);
+    const bool of_round =
+        e->event == FED_TOPIC_REWARDS_CLAIMED || e->event == FED_TOPIC_REWARDS_SLASHED ||
+        e->event == FED_TOPIC_REWARDS_SETTLED || e->event == FED_TOPIC_ROUNDS_CONTRIBUTION_PROVEN;
+    jw_open(w, '{');
+    fed_put_at(w, &e->at);
+    jw_kv_str(w, "kind", kind);
+    jw_kv_qty256(w, "amount", &amount);
+    if (of_round && e->topic_count > 1) {
+        const u256_t number = u256_from_hash(&e->topics[1]);
+        jw_kv_qty256(w, "round", &number);
+    } else {
+        jw_kv_null(w, "round");
+    }
+    if (e->event == FED_TOPIC_REWARDS_SLASHED) {
+        const u256_t reason = view_event_word(e, 2);
+        jw_kv_qty256(w, "reason", &reason);
+    } else {
+        jw_kv_null(w, "reason");
+    }
+    jw_close(w, '}');
+    return true;
+}
+
 bool reward_get_history(struct rpc_call *call)
 {
-    struct views_page page;
+    struct fed_list l;
     const json_t *of = fed_member(call, 0, "address");
     const json_t *in = fed_member(call, 0, "round");
     address_t who;
     uint64_t round = 0;
-    if (!fed_page(call, 0, &page)) return false;
     if ((of == NULL) == (in == NULL)) {
         return rpc_fail_param(call, "filter", "an object with either address or round",
                               param_at(call, 0));
@@ -167,48 +196,23 @@ bool reward_get_history(struct rpc_call *call)
     if (in != NULL && !value_u64(call, in, "round", &round)) return false;
     const hash_t id = of != NULL ? view_id_of_account(&who) : view_id_of_round(round);
     struct fed_site f;
-    if (!fed_open(call, &f)) return false;
+    if (!fed_open_list(call, &f, &l, 0, false)) return false;
     struct view_event *events = NULL;
     size_t count = 0;
-    bytes_t next = BYTES_NONE;
-    const err_t err =
-        views_events(f.txn, call->arena, &page, of != NULL ? VIEW_OF_ACCOUNT : VIEW_OF_ROUND, &id,
-                     &events, &count, &next);
+    err_t err;
     fed_list_begin(call);
-    for (size_t i = 0; i < count && err_ok(err); i++) {
-        const struct view_event *e = &events[i];
-        size_t word = 0;
-        const char *kind = history_kind(e->event, &word);
-        if (kind == NULL) continue;
-        struct json_writer *w = &call->out;
-        const u256_t amount = view_event_word(e, word);
-        const bool of_round = e->event == FED_TOPIC_REWARDS_CLAIMED ||
-                              e->event == FED_TOPIC_REWARDS_SLASHED ||
-                              e->event == FED_TOPIC_REWARDS_SETTLED ||
-                              e->event == FED_TOPIC_ROUNDS_CONTRIBUTION_PROVEN;
-        jw_open(w, '{');
-        fed_put_at(w, &e->at);
-        jw_kv_str(w, "kind", kind);
-        jw_kv_qty256(w, "amount", &amount);
-        if (of_round && e->topic_count > 1) {
-            const u256_t number = u256_from_hash(&e->topics[1]);
-            jw_kv_qty256(w, "round", &number);
-        } else {
-            jw_kv_null(w, "round");
+    do {
+        err = views_events(&f.views, call->arena, &l.page,
+                           of != NULL ? VIEW_OF_ACCOUNT : VIEW_OF_ROUND, &id, &events, &count,
+                           &l.page.after);
+        for (size_t i = 0; i < count && err_ok(err); i++) {
+            if (put_history(&call->out, &events[i])) l.page.limit--;
         }
-        if (e->event == FED_TOPIC_REWARDS_SLASHED) {
-            const u256_t reason = view_event_word(e, 2);
-            jw_kv_qty256(w, "reason", &reason);
-        } else {
-            jw_kv_null(w, "reason");
-        }
-        jw_close(w, '}');
-    }
-    fed_list_end(call, &f, next);
+    } while (err_ok(err) && fed_list_more(&l, count));
+    fed_list_end(call, &f, &l);
     fed_close(call, &f);
     return err_ok(err) ? true : rpc_fail_err(call, err);
 }
-
 /// Who got what of a round, and that it adds up to the pool.
 static void put_round_money(struct json_writer *w, const struct view_round *r,
                             const struct view_participant *list, size_t count,
@@ -264,8 +268,8 @@ bool reward_get_round(struct rpc_call *call)
     struct view_participant *list = NULL;
     size_t count = 0;
     u256_t bps;
-    err_t err = views_round(f.txn, &r, id);
-    if (err_ok(err)) err = views_participants(f.txn, call->arena, &list, &count, id);
+    err_t err = views_round(&f.views, &r, id);
+    if (err_ok(err)) err = views_participants(&f.views, call->arena, &list, &count, id);
     bool ok = err_ok(err) ? fed_ask_number(call, &f, FED_REWARDS, "AGGREGATOR_BPS()", NULL, 0, &bps)
                           : fed_end(call, err);
     if (ok && err_ok(err)) put_round_money(&call->out, &r, list, count, &bps);

@@ -46,7 +46,7 @@ static bool open_round(struct rpc_call *call, struct fed_site *f, struct view_ro
     uint64_t id = 0;
     *found = false;
     if (!param_u64(call, 0, &id) || !fed_open(call, f)) return false;
-    const err_t err = views_round(f->txn, r, id);
+    const err_t err = views_round(&f->views, r, id);
     *found = err_ok(err);
     if (*found) return true;
     fed_close(call, f);
@@ -79,36 +79,38 @@ static void put_round_short(struct json_writer *w, const struct view_round *r)
 
 bool round_list(struct rpc_call *call)
 {
-    struct views_page page;
+    struct fed_list l;
     hash_t family;
     address_t who;
     const json_t *of = fed_member(call, 0, "family");
     const json_t *with = fed_member(call, 0, "participant");
     const char *state = json_string_value(fed_member(call, 0, "state"));
-    if (!fed_page(call, 0, &page)) return false;
     if (of != NULL && !value_hash(call, of, "family", &family)) return false;
     if (with != NULL && !value_address(call, with, "participant", &who)) return false;
     struct fed_site f;
-    if (!fed_open(call, &f)) return false;
+    if (!fed_open_list(call, &f, &l, 0, false)) return false;
     struct view_round *all = NULL;
     size_t count = 0;
-    bytes_t next = BYTES_NONE;
-    err_t err =
-        views_rounds(f.txn, call->arena, &page, of != NULL ? &family : NULL, &all, &count, &next);
+    err_t err;
     fed_list_begin(call);
-    for (size_t i = 0; i < count && err_ok(err); i++) {
-        if (state != NULL && strcmp(state, fed_round_state(all[i].state)) != 0) continue;
-        if (with != NULL) {
-            struct view_participant p;
-            const err_t took_part = views_participant(f.txn, &p, all[i].id, &who);
-            if (took_part.kind == ERR_NOT_FOUND) continue;
-            if (!err_ok(took_part)) err = took_part;
+    do {
+        err = views_rounds(&f.views, call->arena, &l.page, of != NULL ? &family : NULL, &all,
+                           &count, &l.page.after);
+        for (size_t i = 0; i < count && err_ok(err); i++) {
+            if (state != NULL && strcmp(state, fed_round_state(all[i].state)) != 0) continue;
+            if (with != NULL) {
+                struct view_participant p;
+                const err_t took_part = views_participant(&f.views, &p, all[i].id, &who);
+                if (took_part.kind == ERR_NOT_FOUND) continue;
+                err = took_part;
+            }
+            l.page.limit--;
+            jw_open(&call->out, '{');
+            put_round_short(&call->out, &all[i]);
+            jw_close(&call->out, '}');
         }
-        jw_open(&call->out, '{');
-        put_round_short(&call->out, &all[i]);
-        jw_close(&call->out, '}');
-    }
-    fed_list_end(call, &f, next);
+    } while (err_ok(err) && fed_list_more(&l, count));
+    fed_list_end(call, &f, &l);
     fed_close(call, &f);
     return err_ok(err) ? true : rpc_fail_err(call, err);
 }
@@ -180,9 +182,10 @@ bool round_get_timeline(struct rpc_call *call)
 {
     uint64_t id = 0;
     struct fed_site f;
-    if (!param_u64(call, 0, &id) || !fed_open(call, &f)) return false;
+    struct fed_list l;
+    if (!param_u64(call, 0, &id) || !fed_open_list(call, &f, &l, 1, true)) return false;
     const hash_t subject = view_id_of_round(id);
-    const bool ok = fed_put_timeline(call, &f, VIEW_OF_ROUND, &subject, 1);
+    const bool ok = fed_put_timeline(call, &f, &l, VIEW_OF_ROUND, &subject);
     fed_close(call, &f);
     return ok;
 }
@@ -223,19 +226,26 @@ static void put_participant(struct json_writer *w, const struct view_participant
 
 bool round_get_commits(struct rpc_call *call)
 {
+    uint64_t id = 0;
     struct fed_site f;
+    struct fed_list l;
     struct view_round r;
-    bool found = false;
-    if (!open_round(call, &f, &r, &found)) return false;
-    if (!found) return true;
+    if (!param_u64(call, 0, &id) || !fed_open_list(call, &f, &l, 1, true)) return false;
     struct view_participant *list = NULL;
-    size_t count = 0; // at most 40: one page
-    const err_t err = views_participants(f.txn, call->arena, &list, &count, r.id);
-    fed_list_begin(call);
-    for (size_t i = 0; i < count; i++) put_participant(&call->out, &list[i]);
-    fed_list_end(call, &f, BYTES_NONE);
+    size_t count = 0; // at most 40
+    struct fed_slice slice = {0};
+    err_t err = views_round(&f.views, &r, id);
+    if (err_ok(err)) err = views_participants(&f.views, call->arena, &list, &count, r.id);
+    bool ok = err_ok(err) ? fed_slice(call, &l, &slice, count) : fed_end(call, err);
+    if (ok && err_ok(err)) {
+        fed_list_begin(call);
+        for (size_t i = 0; i < slice.shown; i++) {
+            put_participant(&call->out, &list[fed_slice_at(&l, &slice, i)]);
+        }
+        fed_list_end(call, &f, &l);
+    }
     fed_close(call, &f);
-    return err_ok(err) ? true : rpc_fail_err(call, err);
+    return ok;
 }
 
 bool round_get_selection(struct rpc_call *call)
@@ -259,7 +269,7 @@ bool round_get_selection(struct rpc_call *call)
                       &inputs, 1) &&
               fed_ask(call, &f, FED_ROUNDS, "effectiveWeights(uint256)", &arg, 1, "(uint32[])",
                       &weights, 1);
-    const err_t err = ok ? views_participants(f.txn, call->arena, &list, &count, r.id) : OK;
+    const err_t err = ok ? views_participants(&f.views, call->arena, &list, &count, r.id) : OK;
     if (ok && err_ok(err)) {
         struct json_writer *w = &call->out;
         jw_open(w, '{');
@@ -323,38 +333,43 @@ bool round_get_aggregate(struct rpc_call *call)
     return ok;
 }
 
+static void put_metrics(struct json_writer *w, const struct view_round *r)
+{
+    const uint64_t accepted = (uint64_t)__builtin_popcountll(r->accepted);
+    jw_open(w, '{');
+    jw_kv_qty(w, "round", r->id);
+    jw_kv_qty(w, "time", r->state_since.time_s);
+    jw_kv_str(w, "state", fed_round_state(r->state));
+    jw_kv_qty(w, "participants", r->participants);
+    jw_kv_qty(w, "accepted", accepted);
+    jw_kv_qty(w, "refused", r->revealed > accepted ? r->revealed - accepted : 0);
+    jw_kv_qty(w, "totalWeight", r->total_weight);
+    jw_kv_qty(w, "seconds", r->state_since.time_s - r->opened.time_s);
+    jw_close(w, '}');
+}
+
 bool round_get_metrics(struct rpc_call *call)
 {
-    struct views_page page;
+    struct fed_list l;
     hash_t family;
     const json_t *of = fed_member(call, 0, "family");
-    if (!fed_page(call, 0, &page)) return false;
     if (of != NULL && !value_hash(call, of, "family", &family)) return false;
     struct fed_site f;
-    if (!fed_open(call, &f)) return false;
+    if (!fed_open_list(call, &f, &l, 0, false)) return false;
     struct view_round *all = NULL;
     size_t count = 0;
-    bytes_t next = BYTES_NONE;
-    const err_t err =
-        views_rounds(f.txn, call->arena, &page, of != NULL ? &family : NULL, &all, &count, &next);
+    err_t err;
     fed_list_begin(call);
-    for (size_t i = 0; i < count && err_ok(err); i++) {
-        const struct view_round *r = &all[i];
-        const uint64_t accepted = (uint64_t)__builtin_popcountll(r->accepted);
-        if (r->state < VIEW_ROUND_FINALISED) continue;
-        struct json_writer *w = &call->out;
-        jw_open(w, '{');
-        jw_kv_qty(w, "round", r->id);
-        jw_kv_qty(w, "time", r->state_since.time_s);
-        jw_kv_str(w, "state", fed_round_state(r->state));
-        jw_kv_qty(w, "participants", r->participants);
-        jw_kv_qty(w, "accepted", accepted);
-        jw_kv_qty(w, "refused", r->revealed > accepted ? r->revealed - accepted : 0);
-        jw_kv_qty(w, "totalWeight", r->total_weight);
-        jw_kv_qty(w, "seconds", r->state_since.time_s - r->opened.time_s);
-        jw_close(w, '}');
-    }
-    fed_list_end(call, &f, next);
+    do {
+        err = views_rounds(&f.views, call->arena, &l.page, of != NULL ? &family : NULL, &all,
+                           &count, &l.page.after);
+        for (size_t i = 0; i < count && err_ok(err); i++) {
+            if (all[i].state < VIEW_ROUND_FINALISED) continue;
+            l.page.limit--;
+            put_metrics(&call->out, &all[i]);
+        }
+    } while (err_ok(err) && fed_list_more(&l, count));
+    fed_list_end(call, &f, &l);
     fed_close(call, &f);
     return err_ok(err) ? true : rpc_fail_err(call, err);
 }
