@@ -244,9 +244,8 @@ static bool put_proposal(struct rpc_call *call, struct fed_site *f, struct fed_l
     return true;
 }
 
-/// By id, in full or its first 6 digits or more; decimal ids as Solidity tools print them too.
-static bool find_proposal(struct rpc_call *call, struct fed_site *f, struct view_proposal *out,
-                          bool *found)
+bool fed_find_proposal(struct rpc_call *call, struct fed_site *f, struct view_proposal *out,
+                       bool *found)
 {
     static const char want[] = "a proposal's id, or 6 or more of its digits";
     const json_t *v = param_at(call, 0);
@@ -285,7 +284,7 @@ bool dao_get_proposal(struct rpc_call *call)
     struct view_proposal p;
     bool found = false;
     if (!fed_open_list(call, &f, &l, 1, true)) return false;
-    bool ok = find_proposal(call, &f, &p, &found);
+    bool ok = fed_find_proposal(call, &f, &p, &found);
     if (ok && found)
         ok = put_proposal(call, &f, &l, &p);
     else if (ok)
@@ -356,7 +355,7 @@ bool dao_get_votes(struct rpc_call *call)
     bool found = false;
     const char *only = json_string_value(fed_member(call, 1, "support"));
     if (!fed_open_list(call, &f, &l, 1, false)) return false;
-    bool ok = find_proposal(call, &f, &p, &found);
+    bool ok = fed_find_proposal(call, &f, &p, &found);
     if (ok && !found) jw_null(&call->out);
     if (ok && found) {
         struct view_vote *all = NULL;

@@ -198,6 +198,13 @@ static bool out_of_time(void *ctx)
 bool call_execute(struct rpc_call *call, struct tx_result *result, const struct call_slot *slot,
                   const struct call_site *site, const struct tx *message)
 {
+    overlay_reset(slot->world, &site->view);
+    return call_execute_on(call, result, slot, site, message);
+}
+
+bool call_execute_on(struct rpc_call *call, struct tx_result *result, const struct call_slot *slot,
+                     const struct call_site *site, const struct tx *message)
+{
     const bool free_gas = u256_is_zero(&message->max_fee_per_gas);
     const struct call_mode mode = {
         .skip_nonce = true,
@@ -207,7 +214,6 @@ bool call_execute(struct rpc_call *call, struct tx_result *result, const struct 
         .cancelled = out_of_time,
         .cancelled_ctx = &call->deadline_ms,
     };
-    overlay_reset(slot->world, &site->view);
     memset(result, 0, sizeof *result);
     const err_t err =
         tx_execute(result, slot->vm, slot->world, &site->block, message, UINT64_MAX, &mode);

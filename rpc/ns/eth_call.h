@@ -50,6 +50,10 @@ bool call_read_message(struct rpc_call *call, struct tx *out, bool *has_gas);
 bool call_execute(struct rpc_call *call, struct tx_result *result, const struct call_slot *slot,
                   const struct call_site *site, const struct tx *message);
 
+/// The same on the overlay as it is: what was executed before counts.
+bool call_execute_on(struct rpc_call *call, struct tx_result *result, const struct call_slot *slot,
+                     const struct call_site *site, const struct tx *message);
+
 /// A view-function call from the zero address: true with the return data in the call's
 /// arena; false with an error in the call (also for reverts). For the views of the
 /// federation.

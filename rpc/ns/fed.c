@@ -234,6 +234,26 @@ size_t fed_slice_at(const struct fed_list *l, const struct fed_slice *s, size_t 
     return l->page.newest_first ? s->count - 1 - k : k;
 }
 
+void fed_put_call(struct json_writer *w, enum fed_contract contract, bytes_t data)
+{
+    jw_open(w, '{');
+    jw_kv_address(w, "to", &fed_contract_address[contract]);
+    jw_kv_data(w, "data", data);
+    jw_close(w, '}');
+}
+
+bool fed_put_call_of(struct rpc_call *call, enum fed_contract contract, const char *signature,
+                     const struct abi_value *args, size_t arg_count)
+{
+    struct buf data;
+    buf_init(&data, (size_t)1 << 20);
+    err_t err = abi_build_call(&data, signature, args, arg_count);
+    if (err_ok(err)) err = buf_status(&data);
+    if (err_ok(err)) fed_put_call(&call->out, contract, buf_bytes(&data));
+    buf_deinit(&data);
+    return err_ok(err) ? true : rpc_fail_err(call, err);
+}
+
 // ---- words --------------------------------------------------------------------------------
 
 #define WORD(TABLE, I) ((size_t)(I) < ARRAY_LEN(TABLE) ? (TABLE)[I] : "unknown")

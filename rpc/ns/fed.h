@@ -33,6 +33,11 @@ bool fed_ask_number(struct rpc_call *call, struct fed_site *f, enum fed_contract
                     const char *signature, const struct abi_value *args, size_t arg_count,
                     u256_t *out);
 
+/// The proposal that the first parameter names: by its id, in full or its first 6 digits or more,
+/// or in decimal as Solidity tools print it. (ns/dao.c)
+bool fed_find_proposal(struct rpc_call *call, struct fed_site *f, struct view_proposal *out,
+                       bool *found);
+
 /// An error of the tables; for what was not found writes null and returns true.
 bool fed_end(struct rpc_call *call, err_t err);
 
@@ -75,6 +80,12 @@ size_t fed_slice_at(const struct fed_list *l, const struct fed_slice *s, size_t 
 
 /// A member of the object parameter at `index`, or NULL.
 const json_t *fed_member(const struct rpc_call *call, size_t index, const char *name);
+
+/// The address of a system contract as a "call" for clients: {"to": .., "data": ..}.
+void fed_put_call(struct json_writer *w, enum fed_contract contract, bytes_t data);
+/// The same from a signature and its arguments.
+bool fed_put_call_of(struct rpc_call *call, enum fed_contract contract, const char *signature,
+                     const struct abi_value *args, size_t arg_count);
 
 /// Words. Never NULL.
 const char *fed_version_state(uint8_t state);

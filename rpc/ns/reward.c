@@ -213,49 +213,136 @@ bool reward_get_history(struct rpc_call *call)
     fed_close(call, &f);
     return err_ok(err) ? true : rpc_fail_err(call, err);
 }
-/// Who got what of a round, and that it adds up to the pool.
-static void put_round_money(struct json_writer *w, const struct view_round *r,
-                            const struct view_participant *list, size_t count,
-                            const u256_t *aggregator_bps)
+/// Where a round's money went, each part from another source than the pool: shares from the
+/// receipts, the aggregator's part from what it could claim, the treasury's from the transfer.
+struct round_money {
+    u256_t participants;
+    u256_t aggregator;
+    u256_t treasury;
+    u256_t aggregator_claimed;
+    bool aggregator_took_part;
+};
+
+/// What the settling transaction sent to the treasury: the Transfer behind Settled.
+static bool sent_to_treasury(struct rpc_call *call, struct fed_site *f, const struct view_round *r,
+                             u256_t *out)
 {
-    const u256_t ten_thousand = u256_from_u64(10000);
-    u256_t aggregator = u256_mul(&r->pool, aggregator_bps);
-    u256_divmod(&aggregator, NULL, &aggregator, &ten_thousand);
-    u256_t participants = u256_from_u64(0);
-    for (size_t i = 0; i < count; i++)
-        (void)u256_add(&participants, &participants, &list[i].reward);
-    if (!r->settled) aggregator = u256_from_u64(0);
-    // Until there are evaluators their part goes to the treasury, as the dust does.
-    u256_t treasury = r->pool;
-    (void)u256_sub(&treasury, &treasury, &participants);
-    (void)u256_sub(&treasury, &treasury, &aggregator);
+    struct abi_value treasury;
+    if (!fed_ask(call, f, FED_REWARDS, "treasury()", NULL, 0, "(address)", &treasury, 1)) {
+        return false;
+    }
+    const hash_t subject = view_id_of_round(r->id);
+    const hash_t from = view_id_of_account(&fed_contract_address[FED_REWARDS]);
+    const hash_t to = view_id_of_account(&treasury.address);
+    struct views_page page = {.limit = VIEWS_PAGE_MAX};
+    do {
+        struct view_event *events = NULL;
+        size_t count = 0;
+        err_t err = views_events(&f->views, call->arena, &page, VIEW_OF_ROUND, &subject, &events,
+                                 &count, &page.after);
+        if (!err_ok(err)) return rpc_fail_err(call, err);
+        for (size_t i = 0; i < count; i++) {
+            if (events[i].event != FED_TOPIC_REWARDS_SETTLED) continue;
+            struct receipt *receipts = NULL;
+            size_t receipt_count = 0;
+            err =
+                blocks_receipts(f->txn, &receipts, &receipt_count, call->arena, events[i].at.block);
+            if (!err_ok(err)) return rpc_fail_err(call, err);
+            uint64_t at = 0;
+            for (size_t k = 0; k < receipt_count; k++) {
+                for (size_t n = 0; n < receipts[k].log_count; n++, at++) {
+                    const struct log_entry *log = &receipts[k].logs[n];
+                    if (at <= events[i].at.log_index || k != events[i].at.tx_index) continue;
+                    if (!address_eq(&log->address, &fed_contract_address[FED_CAIRN_TOKEN]) ||
+                        log->topic_count != 3 || log->data.len != 32 ||
+                        !hash_eq(&log->topics[0],
+                                 &fed_event_topic[FED_TOPIC_CAIRN_TOKEN_TRANSFER]) ||
+                        !hash_eq(&log->topics[1], &from) || !hash_eq(&log->topics[2], &to)) {
+                        continue;
+                    }
+                    *out = u256_from_be32(log->data.data);
+                    return true; // the first one behind it: later ones are slashes
+                }
+            }
+        }
+    } while (page.after.len > 0);
+    return true;
+}
+
+static bool follow_money(struct rpc_call *call, struct fed_site *f, const struct view_round *r,
+                         const struct view_participant *list, size_t count, struct round_money *out)
+{
+    memset(out, 0, sizeof *out);
+    if (!r->settled) return true;
+    const struct view_participant *self = NULL;
+    for (size_t i = 0; i < count; i++) {
+        (void)u256_add(&out->participants, &out->participants, &list[i].reward);
+        if (address_eq(&list[i].who, &r->aggregator)) self = &list[i];
+    }
+    out->aggregator_took_part = self != NULL && !u256_is_zero(&self->reward);
+    const struct abi_value args[] = {abi_u64(r->id), abi_address(&r->aggregator)};
+    struct view_claim *claims = NULL;
+    size_t claim_count = 0;
+    const err_t err = views_claims(&f->views, call->arena, &claims, &claim_count, r->id);
+    if (!err_ok(err)) return rpc_fail_err(call, err);
+    for (size_t i = 0; i < claim_count; i++) {
+        if (!address_eq(&claims[i].who, &r->aggregator)) continue;
+        (void)u256_add(&out->aggregator_claimed, &out->aggregator_claimed, &claims[i].amount);
+    }
+    if (!fed_ask_number(call, f, FED_REWARDS, "claimable(uint256,address)", args, 2,
+                        &out->aggregator)) {
+        return false;
+    }
+    (void)u256_add(&out->aggregator, &out->aggregator, &out->aggregator_claimed);
+    if (self != NULL) (void)u256_sub(&out->aggregator, &out->aggregator, &self->reward);
+    return sent_to_treasury(call, f, r, &out->treasury);
+}
+
+static void put_payee(struct json_writer *w, const address_t *who, const u256_t *amount,
+                      const u256_t *claimed)
+{
+    jw_open(w, '{');
+    jw_kv_address(w, "who", who);
+    jw_kv_qty256(w, "amount", amount);
+    jw_kv_qty256(w, "claimed", claimed);
+    jw_close(w, '}');
+}
+
+/// Who got what of a round. `sum` is the pool if nothing was lost on the way.
+static void put_round_money(struct json_writer *w, const struct view_round *r, const u256_t *pool,
+                            const struct view_participant *list, size_t count,
+                            const struct round_money *m)
+{
     jw_open(w, '{');
     jw_kv_qty(w, "round", r->id);
     jw_kv_bool(w, "settled", r->settled);
-    jw_kv_qty256(w, "pool", &r->pool);
+    jw_kv_qty256(w, "pool", pool);
     jw_key(w, "parts");
     jw_open(w, '{');
-    jw_kv_qty256(w, "participants", &participants);
-    jw_kv_qty(w, "evaluators", 0);
-    jw_kv_qty256(w, "aggregator", &aggregator);
-    jw_kv_qty256(w, "treasury", &treasury);
+    jw_kv_qty256(w, "participants", &m->participants);
+    jw_kv_qty(w, "evaluators", 0); // their part is the treasury's until there are any
+    jw_kv_qty256(w, "aggregator", &m->aggregator);
+    jw_kv_qty256(w, "treasury", &m->treasury);
     jw_close(w, '}');
     jw_key(w, "items");
     jw_open(w, '[');
     for (size_t i = 0; i < count; i++) {
         if (u256_is_zero(&list[i].reward)) continue;
-        jw_open(w, '{');
-        jw_kv_address(w, "who", &list[i].who);
-        jw_kv_qty256(w, "amount", &list[i].reward);
-        jw_kv_qty256(w, "claimed", &list[i].claimed);
-        jw_close(w, '}');
+        u256_t amount = list[i].reward;
+        if (address_eq(&list[i].who, &r->aggregator))
+            (void)u256_add(&amount, &amount, &m->aggregator);
+        put_payee(w, &list[i].who, &amount, &list[i].claimed);
+    }
+    if (r->settled && !m->aggregator_took_part && !u256_is_zero(&m->aggregator)) {
+        put_payee(w, &r->aggregator, &m->aggregator, &m->aggregator_claimed);
     }
     jw_close(w, ']');
     jw_kv_qty256(w, "dust", &r->dust);
     u256_t sum;
-    (void)u256_add(&sum, &participants, &aggregator);
-    (void)u256_add(&sum, &sum, &treasury);
-    jw_kv_qty256(w, "sum", &sum);
+    (void)u256_add(&sum, &m->participants, &m->aggregator);
+    (void)u256_add(&sum, &sum, &m->treasury);
+    // Before it is settled, or when it never was, the pool is where it has been put.
+    jw_kv_qty256(w, "sum", r->settled ? &sum : pool);
     jw_close(w, '}');
 }
 
@@ -267,12 +354,19 @@ bool reward_get_round(struct rpc_call *call)
     struct view_round r;
     struct view_participant *list = NULL;
     size_t count = 0;
-    u256_t bps;
+    struct abi_value reserved[6];
+    struct round_money money;
     err_t err = views_round(&f.views, &r, id);
     if (err_ok(err)) err = views_participants(&f.views, call->arena, &list, &count, id);
-    bool ok = err_ok(err) ? fed_ask_number(call, &f, FED_REWARDS, "AGGREGATOR_BPS()", NULL, 0, &bps)
+    const struct abi_value arg = abi_u64(id);
+    bool ok = err_ok(err) ? fed_ask(call, &f, FED_REWARDS, "pools(uint256)", &arg, 1,
+                                    "(address,uint64,uint32,bytes32,uint128,uint128)", reserved, 6)
                           : fed_end(call, err);
-    if (ok && err_ok(err)) put_round_money(&call->out, &r, list, count, &bps);
+    if (ok && err_ok(err)) {
+        const u256_t pool = r.settled ? r.pool : reserved[4].number;
+        ok = follow_money(call, &f, &r, list, count, &money);
+        if (ok) put_round_money(&call->out, &r, &pool, list, count, &money);
+    }
     fed_close(call, &f);
     return ok;
 }
