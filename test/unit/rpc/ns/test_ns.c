@@ -1,289 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The methods over a real node in this process: one validator, blocks on demand, system
-// contracts, and the table of methods.def behind the dispatcher. No HTTP.
+// The methods of Ethereum over one node.
 #include "chain/base/hex.h"
-#include "chain/codec/abi.h"
 #include "chain/codec/ethjson.h"
 #include "chain/crypto/keccak.h"
-#include "chain/crypto/secp.h"
-#include "chain/fed/contracts.h"
-#include "chain/store/guard.h"
 #include "chain/trie/proof.h"
-#include "rpc/cairnd/dev.h"
-#include "rpc/cairnd/genesis_file.h"
-#include "rpc/jsonrpc/dispatch.h"
-#include "rpc/ns/env.h"
 #include "rpc/ns/handlers.h"
-#include "test/support/temp_dir.h"
+#include "test/unit/rpc/ns/ns_fixture.h"
 
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/// Account 0 of the developers' mnemonic.
-#define RICH_KEY "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
-#define OTHER "0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
-
-struct fixture {
-    struct temp_dir temporary;
-    char *dir;
-    struct arena arena;
-    struct genesis genesis;
-    struct buf genesis_text;
-    struct secret_key *node_key;
-    struct secret_key *rich;
-    address_t rich_address;
-    address_t other;
-    struct node *node;
-    struct rpc_env env;
-    struct rpc_dispatcher *dispatcher;
-    uint64_t nonce;
-};
-
-static json_t *tokens_of_rich(const struct fixture *f)
-{
-    json_t *p = json_object();
-    const char *rich = hex_address(&f->rich_address).s;
-    json_object_set_new(p, "holders", json_pack("[s]", rich));
-    json_object_set_new(p, "amounts", json_pack("[s]", "1000000000000000000000000"));
-    json_object_set_new(p, "members", json_pack("[s]", rich));
-    json_object_set_new(p, "aggregators", json_pack("[s]", rich));
-    static const char *const small[] = {"votingDelayBlocks", "timelockSeconds", "minBlocksFloor"};
-    for (size_t i = 0; i < ARRAY_LEN(small); i++)
-        json_object_set_new(p, small[i], json_string("1"));
-    json_object_set_new(p, "votingPeriodBlocks", json_string("4"));
-    json_object_set_new(p, "lateQuorumBlocks", json_string("1"));
-    json_object_set_new(p, "blockPeriodMs", json_string("0"));
-    json_object_set_new(p, "voteCapPpm", json_string("1000000")); // one member decides
-    return p;
-}
-
-static void make_genesis(struct fixture *f, const address_t *validator)
-{
-    const u256_t ether = u256_from_u64(UINT64_C(1000000000000000000));
-    const u256_t many = u256_from_u64(10000);
-    const struct genesis_funds funds = {f->rich_address, u256_mul(&ether, &many)};
-    json_t *params = tokens_of_rich(f);
-    const struct genesis_plan plan = {
-        .chain_id = 1337,
-        .timestamp_s = 1700000000,
-        .gas_limit = 30000000,
-        .block_period_ms = 1,
-        .period_in_ms = true,
-        .request_timeout_s = 4,
-        .epoch_length = 30000,
-        .validators = validator,
-        .validator_count = 1,
-        .funds = &funds,
-        .fund_count = 1,
-        .system_contracts = true,
-        .system_params = params,
-    };
-    struct system_detail detail;
-    struct genesis_detail why;
-    buf_init(&f->genesis_text, (size_t)16 << 20);
-    const err_t err = genesis_file_write(&f->genesis_text, &f->arena, &plan, &detail);
-    cr_assert(err_ok(err), "%s: %s", err_text(err), detail.text);
-    cr_assert(err_ok(genesis_parse(&f->genesis, &f->arena, buf_bytes(&f->genesis_text), &why)),
-              "%s", why.text);
-    json_decref(params);
-}
-
-static void open_dispatcher(struct fixture *f)
-{
-    f->env.client_version = "cairn/test";
-    f->env.limits = (struct rpc_limits){
-        .logs_range = 5000, .logs_max = 100, .call_gas = 50000000, .call_time_ms = 5000};
-    cr_assert(err_ok(rpc_env_open(&f->env, f->node, 1)));
-    const struct rpc_dispatch_options o = {
-        .methods = RPC_METHODS,
-        .method_count = RPC_METHOD_COUNT,
-        .env = &f->env,
-        .namespaces = "eth,net,web3,txpool,debug,qbft,model,round,reward,dao",
-    };
-    char bad[64];
-    cr_assert(err_ok(rpc_dispatcher_new(&f->dispatcher, &o, bad)));
-    f->env.dispatcher = f->dispatcher;
-}
-
-static void start(struct fixture *f)
-{
-    memset(f, 0, sizeof *f);
-    cr_assert(err_ok(secp_setup()));
-    cr_assert(err_ok(arena_init(&f->arena, (size_t)1 << 30)));
-    f->temporary = temp_dir_make();
-    f->dir = f->temporary.path;
-    secp_pubkey_t pub;
-    cr_assert(err_ok(secret_new(&f->rich)));
-    cr_assert(err_ok(hex_decode_fixed(f->rich->b, 32, LIT(RICH_KEY))));
-    cr_assert(err_ok(secp_pubkey_of(&pub, f->rich)));
-    f->rich_address = secp_address(&pub);
-    cr_assert(address_eq(&f->rich_address, &DEV_ADDRESSES[0]), "the mnemonic's first account");
-    f->other = DEV_ADDRESSES[1];
-    cr_assert(err_ok(secret_new(&f->node_key)));
-    cr_assert(err_ok(secp_keygen(f->node_key)));
-    cr_assert(err_ok(secp_pubkey_of(&pub, f->node_key)));
-    const address_t validator = secp_address(&pub);
-    make_genesis(f, &validator);
-    char guard[4096];
-    (void)snprintf(guard, sizeof guard, "%s/guard", f->dir);
-    cr_assert(err_ok(guard_create(guard, &validator, 0)));
-    const struct node_options options = {
-        .data_dir = f->dir,
-        .genesis = &f->genesis,
-        .key = f->node_key,
-        .dev = true,
-        .price_bump_percent = 10,
-        .pool_pending_max = 4096,
-        .pool_queued_max = 1024,
-        .journal_sync = true,
-    };
-    struct node_detail detail = {""};
-    const err_t err = node_open(&f->node, &options, &detail);
-    cr_assert(err_ok(err), "%s: %s", err_text(err), detail.text);
-    open_dispatcher(f);
-}
-
-static void stop(struct fixture *f)
-{
-    rpc_dispatcher_free(f->dispatcher);
-    rpc_env_close(&f->env);
-    node_close(f->node);
-    secret_free(f->rich);
-    secret_free(f->node_key);
-    buf_deinit(&f->genesis_text);
-    arena_deinit(&f->arena);
-    temp_dir_remove(&f->temporary);
-}
-
-// ---- asking -------------------------------------------------------------------------------
-
-/// The whole answer to one call; the caller drops it.
-static json_t *answer(struct fixture *f, const char *method, const char *params)
-{
-    struct buf request;
-    struct buf out;
-    buf_init(&request, (size_t)4 << 20);
-    buf_init(&out, (size_t)32 << 20);
-    buf_put_str(&request, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"");
-    buf_put_str(&request, method);
-    buf_put_str(&request, "\",\"params\":");
-    buf_put_str(&request, params);
-    buf_put_str(&request, "}");
-    enum rpc_cost cost;
-    struct rpc_request *r = rpc_request_parse(f->dispatcher, buf_bytes(&request), &cost);
-    rpc_request_run(r, &out);
-    rpc_request_free(r);
-    json_t *root = json_loadb((const char *)out.data, out.len, 0, NULL);
-    cr_assert_not_null(root, "%s%s: %.*s", method, params, (int)out.len, (const char *)out.data);
-    buf_deinit(&request);
-    buf_deinit(&out);
-    return root;
-}
-
-/// The result, which must be one; the caller drops it.
-static json_t *ask(struct fixture *f, const char *method, const char *params)
-{
-    json_t *root = answer(f, method, params);
-    json_t *result = json_object_get(root, "result");
-    char *text = json_dumps(root, 0);
-    cr_assert_not_null(result, "%s%s: %s", method, params, text);
-    free(text);
-    json_incref(result);
-    json_decref(root);
-    return result;
-}
-
-static void expect_text(struct fixture *f, const char *method, const char *params, const char *want)
-{
-    json_t *v = ask(f, method, params);
-    cr_expect_str_eq(json_string_value(v), want, "%s%s", method, params);
-    json_decref(v);
-}
-
-static void expect_error(struct fixture *f, const char *method, const char *params, int code,
-                         const char *starts)
-{
-    json_t *root = answer(f, method, params);
-    const json_t *error = json_object_get(root, "error");
-    const char *message = json_string_value(json_object_get(error, "message"));
-    cr_assert_not_null(message, "%s%s: no error", method, params);
-    cr_expect_eq(json_integer_value(json_object_get(error, "code")), code, "%s%s: %s", method,
-                 params, message);
-    cr_expect(strncmp(message, starts, strlen(starts)) == 0, "%s%s: %s", method, params, message);
-    json_decref(root);
-}
-
-static const char *text_at(const json_t *object, const char *key)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-    cr_assert_not_null(s, "no member %s", key);
-    return s;
-}
-
-static uint64_t number_at(const json_t *object, const char *key)
-{
-    uint64_t v = 0;
-    cr_assert(err_ok(ethjson_read_u64(&v, json_object_get(object, key))), "%s is no quantity", key);
-    return v;
-}
-
-// ---- transactions -------------------------------------------------------------------------
-
-/// A signed transaction's raw bytes as a parameter list: ["0x.."].
-static char *signed_params(struct fixture *f, const address_t *to, bytes_t data, uint64_t value,
-                           uint64_t nonce)
-{
-    struct tx tx = {
-        .type = TX_DYNAMIC_FEE,
-        .has_chain_id = true,
-        .chain_id = 1337,
-        .nonce = nonce,
-        .max_fee_per_gas = u256_from_u64(10000000000),
-        .max_priority_fee_per_gas = u256_from_u64(1000000000),
-        .gas_limit = data.len == 0 ? 21000 : 3000000,
-        .is_create = to == NULL,
-        .value_wei = u256_from_u64(value),
-        .data = data,
-    };
-    if (to != NULL) tx.to = *to;
-    cr_assert(err_ok(tx_sign(&tx, &f->arena, f->rich)));
-    char *text = malloc(2 * tx.raw.len + 16);
-    memcpy(text, "[\"0x", 4);
-    hex_encode(text + 4, tx.raw);
-    memcpy(text + 4 + 2 * tx.raw.len, "\"]", 3);
-    return text;
-}
-
-/// Sends and waits for the receipt, which must say success.
-static json_t *transact(struct fixture *f, const address_t *to, bytes_t data, uint64_t value)
-{
-    char *params = signed_params(f, to, data, value, f->nonce++);
-    // A timeout beside the transaction: ["0x..", 20000].
-    const size_t len = strlen(params);
-    params = realloc(params, len + 16);
-    memcpy(params + len - 1, ",20000]", 8);
-    json_t *receipt = ask(f, "eth_sendRawTransactionSync", params);
-    cr_assert_str_eq(text_at(receipt, "status"), "0x1", "nonce %lu", (unsigned long)f->nonce - 1);
-    free(params);
-    return receipt;
-}
-
-/// Calls a system contract in a transaction.
-static json_t *invoke(struct fixture *f, enum fed_contract contract, const char *signature,
-                      const struct abi_value *args, size_t count)
-{
-    struct buf data;
-    buf_init(&data, 1 << 20);
-    cr_assert(err_ok(abi_build_call(&data, signature, args, count)), "%s", signature);
-    json_t *receipt = transact(f, &fed_contract_address[contract], buf_bytes(&data), 0);
-    buf_deinit(&data);
-    return receipt;
-}
-
 // ---- tests --------------------------------------------------------------------------------
 
-static void check_identity(struct fixture *f)
+static void check_identity(struct ns_fixture *f)
 {
     expect_text(f, "eth_chainId", "[]", "0x539");
     expect_text(f, "net_version", "[]", "1337");
@@ -310,7 +39,7 @@ static void check_identity(struct fixture *f)
 
 /// Goal: what we print is what the other writer of the same objects makes (chain/codec/ethjson),
 /// member for member.
-static void check_objects(struct fixture *f, uint64_t number)
+static void check_objects(struct ns_fixture *f, uint64_t number)
 {
     struct db_txn *txn = NULL;
     struct block b;
@@ -360,7 +89,7 @@ static void check_objects(struct fixture *f, uint64_t number)
     db_abort(txn);
 }
 
-static void check_submission(struct fixture *f)
+static void check_submission(struct ns_fixture *f)
 {
     json_t *receipt = transact(f, &f->other, BYTES_NONE, 1000);
     cr_expect_eq(number_at(receipt, "gasUsed"), 21000);
@@ -389,7 +118,7 @@ static void check_submission(struct fixture *f)
 }
 
 /// Goal: the neighbours of a batch are all taken, each with its own hash.
-static void check_batch(struct fixture *f)
+static void check_batch(struct ns_fixture *f)
 {
     struct buf request;
     struct buf out;
@@ -428,7 +157,7 @@ static void check_batch(struct fixture *f)
     expect_text(f, "eth_getBalance", "[\"" OTHER "\"]", "0x3fd");
 }
 
-static void check_calls(struct fixture *f)
+static void check_calls(struct ns_fixture *f)
 {
 #define FROM "\"from\":\"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266\""
     const char *token = hex_address(&fed_contract_address[FED_CAIRN_TOKEN]).s;
@@ -496,7 +225,7 @@ static void check_calls(struct fixture *f)
                  -32015, "out of gas");
 }
 
-static void check_logs(struct fixture *f)
+static void check_logs(struct ns_fixture *f)
 {
     json_t *filter = ask(f, "eth_newBlockFilter", "[]");
     char blocks_id[40];
@@ -550,7 +279,7 @@ static void check_logs(struct fixture *f)
     json_decref(receipt);
 }
 
-static void check_proof(struct fixture *f)
+static void check_proof(struct ns_fixture *f)
 {
     const address_t *token = &fed_contract_address[FED_CAIRN_TOKEN];
     char params[160];
@@ -574,175 +303,7 @@ static void check_proof(struct fixture *f)
     json_decref(head);
 }
 
-/// Goal: a family, a version and a proposal appear in the views as they were made.
-static void check_views(struct fixture *f)
-{
-    const hash_t name = keccak256(LIT("hearts"));
-    const struct abi_value policy = abi_address(&fed_contract_address[FED_FED_AVG]);
-    const struct abi_value fields[] = {
-        abi_hash(&name), abi_hash(&name),  abi_u64(2049), abi_u64(16), policy,       abi_u64(1),
-        abi_u64(64),     abi_u64(1 << 21), abi_u64(1),    abi_u64(1),  abi_u64(500), abi_u64(100)};
-    const struct abi_value params = abi_list(fields, ARRAY_LEN(fields));
-    json_decref(invoke(
-        f, FED_MODEL_REGISTRY,
-        "createFamily((bytes32,bytes32,uint32,uint8,address,uint8,uint16,uint64,uint32,uint32,"
-        "uint16,uint16))",
-        &params, 1));
-    json_t *family = ask(f, "model_getFamily", "[\"hearts\"]");
-    cr_expect_eq(number_at(family, "paramCount"), 2049);
-    hash_t family_id;
-    cr_assert(err_ok(ethjson_read_hash(&family_id, json_object_get(family, "id"))));
-    json_decref(family);
-
-    const hash_t file = keccak256(LIT("file"));
-    const struct abi_value version[] = {abi_hash(&family_id), abi_u64(0),      abi_list(NULL, 0),
-                                        abi_hash(&file),      abi_hash(&file), abi_u64(8476),
-                                        abi_hash(&name)};
-    json_decref(invoke(f, FED_MODEL_REGISTRY,
-                       "registerVersion(bytes32,uint8,bytes32[],bytes32,bytes32,uint64,bytes32)",
-                       version, ARRAY_LEN(version)));
-    char text[256];
-    (void)snprintf(text, sizeof text, "[\"%s\"]", hex_hash(&file).s);
-    json_t *known = ask(f, "model_verifyFile", text);
-    cr_expect(json_is_true(json_object_get(known, "known")));
-    json_t *v = ask(f, "model_getVersion", text);
-    cr_expect_str_eq(text_at(v, "id"), text_at(known, "version"));
-    cr_expect_str_eq(text_at(v, "kind"), "genesis");
-    cr_expect_str_eq(text_at(v, "status"), "candidate");
-    cr_expect_eq(number_at(v, "size"), 8476);
-    (void)snprintf(text, sizeof text, "[\"%.12s\"]", text_at(v, "id"));
-    json_t *short_id = ask(f, "model_getVersion", text);
-    cr_expect(json_equal(short_id, v));
-    json_decref(short_id);
-    json_t *lineage = ask(f, "model_getLineage", text);
-    cr_expect_eq(json_array_size(json_object_get(lineage, "nodes")), 1);
-    json_decref(lineage);
-    json_t *story = ask(f, "model_getTimeline", text);
-    const json_t *first = json_array_get(json_object_get(story, "items"), 0);
-    cr_expect_str_eq(text_at(first, "event"), "VersionRegistered");
-    cr_expect_str_eq(text_at(first, "by"), hex_address(&f->rich_address).s);
-    cr_expect_str_eq(text_at(json_object_get(first, "args"), "fileSha256"), hex_hash(&file).s);
-    json_decref(story);
-    hash_t base;
-    cr_assert(err_ok(ethjson_read_hash(&base, json_object_get(v, "id"))));
-    json_decref(v);
-    json_decref(known);
-
-    // A round needs a bonded aggregator, a commit a bonded participant.
-    u256_t bonds[2];
-    u256_t both;
-    cr_assert(err_ok(u256_parse(&bonds[0], LIT("1000000000000000000000"))));
-    cr_assert(err_ok(u256_parse(&bonds[1], LIT("2000000000000000000000"))));
-    (void)u256_add(&both, &bonds[0], &bonds[1]);
-    const struct abi_value allow[] = {abi_address(&fed_contract_address[FED_REWARDS]),
-                                      abi_u256(&both)};
-    json_decref(invoke(f, FED_CAIRN_TOKEN, "approve(address,uint256)", allow, 2));
-    for (uint64_t role = 0; role < 2; role++) {
-        const struct abi_value bond[] = {abi_u64(role), abi_u256(&bonds[role])};
-        json_decref(invoke(f, FED_REWARDS, "bond(uint8,uint256)", bond, 2));
-    }
-
-    // A round on it.
-    const struct abi_value round[] = {abi_u64(0),  abi_u64(1),    abi_u64(1),  abi_u64(10),
-                                      abi_u64(2),  abi_u64(60),   abi_u64(60), abi_u64(60),
-                                      abi_u64(60), abi_u64(3600), abi_u64(0)};
-    const struct abi_value open[] = {abi_hash(&family_id), abi_hash(&base),
-                                     abi_list(round, ARRAY_LEN(round))};
-    json_decref(invoke(
-        f, FED_ROUNDS,
-        "openRound(bytes32,bytes32,(uint8,uint8,uint16,uint16,uint32,uint32,uint32,uint32,uint32,"
-        "uint32,uint128))",
-        open, ARRAY_LEN(open)));
-    const struct abi_value commit[] = {abi_u64(1), abi_hash(&name)};
-    json_decref(invoke(f, FED_ROUNDS, "commit(uint256,bytes32)", commit, 2));
-    json_t *r = ask(f, "round_get", "[\"0x1\"]");
-    cr_expect_str_eq(text_at(r, "state"), "open");
-    cr_expect_eq(number_at(r, "n"), 1);
-    cr_expect_eq(number_at(r, "nMax"), 10);
-    cr_expect_eq(number_at(json_object_get(json_object_get(r, "deadlines"), "open"), "time"),
-                 number_at(json_object_get(r, "deadlines"), "commit"));
-    json_decref(r);
-    r = ask(f, "round_getCommits", "[\"0x1\"]");
-    const json_t *mine = json_array_get(json_object_get(r, "items"), 0);
-    cr_expect_str_eq(text_at(mine, "status"), "committed");
-    cr_expect_str_eq(text_at(mine, "digest"), hex_hash(&name).s);
-    json_decref(r);
-    r = ask(
-        f, "round_list",
-        "[{\"participant\":\"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266\",\"state\":\"open\"}]");
-    cr_expect_eq(json_array_size(json_object_get(r, "items")), 1);
-    json_decref(r);
-    r = ask(f, "round_list", "[{\"participant\":\"" OTHER "\"}]");
-    cr_expect_eq(json_array_size(json_object_get(r, "items")), 0);
-    json_decref(r);
-    r = ask(f, "reward_getBalance", "[\"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266\"]");
-    cr_expect_str_eq(text_at(json_object_get(r, "bonded"), "participant"), "0x3635c9adc5dea00000");
-    json_decref(r);
-    r = ask(f, "reward_getHistory",
-            "[{\"address\":\"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266\"}]");
-    cr_expect_str_eq(text_at(json_array_get(json_object_get(r, "items"), 0), "kind"), "bonded");
-    json_decref(r);
-    json_t *supply = ask(f, "reward_getSupply", "[]");
-    cr_expect_str_eq(text_at(supply, "bonded"), "0xa2a15d09519be00000");
-    json_decref(supply);
-}
-
-static void check_dao(struct fixture *f)
-{
-    struct buf data;
-    buf_init(&data, 4096);
-    const struct abi_value delay = abi_u64(2);
-    cr_assert(err_ok(abi_build_call(&data, "updateDelay(uint256)", &delay, 1)));
-    const struct abi_value target = abi_address(&fed_contract_address[FED_TIMELOCK_CONTROLLER]);
-    const struct abi_value zero = abi_u64(0);
-    const struct abi_value call = abi_bytes(buf_bytes(&data));
-    const struct abi_value propose[] = {abi_list(&target, 1), abi_list(&zero, 1),
-                                        abi_list(&call, 1),
-                                        abi_string("# Wait longer\nTwo seconds.")};
-    json_decref(
-        invoke(f, FED_CAIRN_GOVERNOR, "propose(address[],uint256[],bytes[],string)", propose, 4));
-    buf_deinit(&data);
-    json_t *list = ask(f, "dao_listProposals", "[]");
-    const json_t *p = json_array_get(json_object_get(list, "items"), 0);
-    cr_assert_not_null(p);
-    cr_expect_str_eq(text_at(p, "title"), "Wait longer");
-    cr_expect_str_eq(text_at(p, "state"), "pending");
-    hash_t id;
-    cr_assert(err_ok(ethjson_read_hash(&id, json_object_get(p, "id"))));
-    json_decref(list);
-    json_decref(transact(f, &f->other, BYTES_NONE, 1));
-    json_decref(transact(f, &f->other, BYTES_NONE, 1));
-    const u256_t number = u256_from_hash(&id);
-    const struct abi_value vote[] = {abi_u256(&number), abi_u64(1), abi_string("good")};
-    json_decref(invoke(f, FED_CAIRN_GOVERNOR, "castVoteWithReason(uint256,uint8,string)", vote, 3));
-
-    char text[96];
-    (void)snprintf(text, sizeof text, "[\"%s\"]", hex_hash(&id).s);
-    json_t *one = ask(f, "dao_getProposal", text);
-    cr_expect_str_eq(text_at(one, "state"), "active");
-    cr_expect_str_eq(text_at(json_object_get(one, "nextStep"), "action"), "vote");
-    cr_expect(json_is_true(json_object_get(json_object_get(one, "tally"), "quorumReached")));
-    const json_t *action = json_array_get(json_object_get(one, "actions"), 0);
-    cr_expect_str_eq(text_at(action, "name"), "TimelockController");
-    cr_expect_str_eq(text_at(action, "function"), "updateDelay(uint256)");
-    cr_expect_eq(json_array_size(json_object_get(json_object_get(one, "timeline"), "items")), 2);
-    json_decref(one);
-    json_t *votes = ask(f, "dao_getVotes", text);
-    const json_t *mine = json_array_get(json_object_get(votes, "items"), 0);
-    cr_expect_str_eq(text_at(mine, "support"), "for");
-    cr_expect_str_eq(text_at(mine, "reason"), "good");
-    json_decref(votes);
-    for (size_t i = 0; i < 5; i++) json_decref(transact(f, &f->other, BYTES_NONE, 1));
-    one = ask(f, "dao_getProposal", text);
-    cr_expect_str_eq(text_at(one, "state"), "succeeded");
-    cr_expect_str_eq(text_at(json_object_get(one, "nextStep"), "action"), "queue");
-    json_decref(one);
-    json_t *power = ask(f, "dao_getPower", "[\"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266\"]");
-    cr_expect_eq(number_at(power, "reputationPpm"), 500000);
-    json_decref(power);
-}
-
-static void check_rest(struct fixture *f)
+static void check_rest(struct ns_fixture *f)
 {
     json_t *v = ask(f, "eth_feeHistory", "[\"0x4\",\"latest\",[0,50,100]]");
     cr_expect_eq(json_array_size(json_object_get(v, "baseFeePerGas")), 5);
@@ -795,7 +356,7 @@ static void check_rest(struct fixture *f)
     "fd"
 
 /// debug_traceCall of A, which has this code, with these options (a JSON object's inside).
-static json_t *trace_code(struct fixture *f, const char *code, const char *options)
+static json_t *trace_code(struct ns_fixture *f, const char *code, const char *options)
 {
     char params[2048];
     (void)snprintf(params, sizeof params,
@@ -809,7 +370,7 @@ static json_t *trace_code(struct fixture *f, const char *code, const char *optio
 #define CALL_TRACER "\"tracer\":\"callTracer\""
 
 /// Goal: the tree of a call has each kind of frame with what it did and why it failed.
-static void check_call_tracer(struct fixture *f)
+static void check_call_tracer(struct ns_fixture *f)
 {
     json_t *t = trace_code(f, CODE_A, CALL_TRACER ",\"tracerConfig\":{\"withLog\":true}");
     cr_expect_str_eq(text_at(t, "type"), "CALL");
@@ -888,7 +449,7 @@ static const json_t *step_of(const json_t *trace, const char *op)
 }
 
 /// Goal: struct logs have what the options ask for and cost what was paid.
-static void check_struct_logs(struct fixture *f)
+static void check_struct_logs(struct ns_fixture *f)
 {
     json_t *t = trace_code(f, CODE_A, "\"enableMemory\":true,\"enableReturnData\":true");
     const json_t *steps = json_object_get(t, "structLogs");
@@ -933,7 +494,7 @@ static void check_struct_logs(struct fixture *f)
     json_decref(t);
 }
 
-static void check_prestate(struct fixture *f)
+static void check_prestate(struct ns_fixture *f)
 {
     json_t *t = trace_code(f, CODE_A, "\"tracer\":\"prestateTracer\"");
     const json_t *a = json_object_get(t, A);
@@ -961,7 +522,7 @@ static void check_prestate(struct fixture *f)
 
 /// Goal: what is traced of included transactions is what their receipts say, also in the middle
 /// of a block.
-static void check_traced_blocks(struct fixture *f)
+static void check_traced_blocks(struct ns_fixture *f)
 {
     const struct abi_value args[] = {abi_address(&f->other), abi_u64(5)};
     json_t *receipt = invoke(f, FED_CAIRN_TOKEN, "transfer(address,uint256)", args, 2);
@@ -1016,7 +577,7 @@ static void check_traced_blocks(struct fixture *f)
     cr_expect_gt(most, 1, "a block with several transactions");
 }
 
-static void check_raw(struct fixture *f)
+static void check_raw(struct ns_fixture *f)
 {
     json_t *block = ask(f, "eth_getBlockByNumber", "[\"0x1\",false]");
     json_t *raw = ask(f, "debug_getRawBlock", "[\"0x1\"]");
@@ -1045,7 +606,7 @@ static void check_raw(struct fixture *f)
     json_decref(block);
 }
 
-static void check_trace_refusals(struct fixture *f)
+static void check_trace_refusals(struct ns_fixture *f)
 {
     expect_error(f, "debug_traceTransaction", "[\"" SLOT_1 "\"]", -32000, "transaction not found");
     expect_error(f, "debug_traceBlockByNumber", "[\"earliest\"]", -32000,
@@ -1073,8 +634,8 @@ static void check_trace_refusals(struct fixture *f)
 
 Test(ns, all_over_one_node, .timeout = 120)
 {
-    static struct fixture f;
-    start(&f);
+    static struct ns_fixture f;
+    ns_start(&f);
     check_identity(&f);
     check_submission(&f);
     check_batch(&f);
@@ -1087,10 +648,8 @@ Test(ns, all_over_one_node, .timeout = 120)
     check_traced_blocks(&f);
     check_raw(&f);
     check_trace_refusals(&f);
-    check_views(&f);
-    check_dao(&f);
     check_rest(&f);
-    stop(&f);
+    ns_stop(&f);
 }
 
 /// Goal: every row of the table is well formed: parameters are name:type, required ones first,
