@@ -3,7 +3,11 @@
 
 /// Accepted transactions on disk, so that an acknowledged one survives a kill or a power cut:
 /// `pool.journal` in the data directory. Appended to; many submitters share one sync (whoever
-/// finds no sync under way does it for all that wait). A torn tail is cut off when it is read.
+/// finds no sync under way does it for all that wait).
+///
+/// When it is read, a torn tail is cut off, and what is damaged inside is passed over: each record
+/// has a sum of its own, so the next whole one is found. The file is then written anew without
+/// the damaged places; the old one stays beside it as `pool.journal.damaged`.
 ///
 ///     "CAIRNTX1" | record...      record = be32 length | first 4 bytes of keccak(raw) | raw
 ///
@@ -16,7 +20,7 @@ struct journal;
 
 /// Opens or makes the file and hands every whole record to `each` in order.
 /// @param sync  false: survives the process' death but not a power cut
-/// @return ERR_IO; ERR_MISMATCH if the file is something else
+/// @return ERR_IO, ERR_FULL; ERR_CORRUPT if the file is not a journal (no record can be seen in it)
 MUST_USE err_t journal_open(struct journal **out, const char *path, bool sync,
                             void (*each)(void *ctx, bytes_t raw), void *ctx);
 void journal_close(struct journal *j); ///< NULL is allowed

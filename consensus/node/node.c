@@ -209,6 +209,11 @@ static err_t open_journal(struct node *n, struct node_detail *detail)
         if (r->total != 0)
             LOG_INF("pool", "transactions back from the journal", "read=%zu pending=%zu queued=%zu",
                     r->total, c.pending, c.queued);
+    } else if (err.kind == ERR_CORRUPT) {
+        say(detail,
+            "%s: %s\nhint: if you put it there, move it away; else keep a copy, remove it, and "
+            "let the senders of lost transactions send them again",
+            path.s, err_text(err));
     } else {
         say(detail, "cannot open %s: %s", path.s, err_text(err));
     }
