@@ -56,7 +56,10 @@ err_t history_read(const struct db_txn *txn, bytes_t *out, const struct flat_key
     TRY(err);
     const struct change_key change = change_key(changed, key);
     err = db_get(txn, DB_CHANGES, bytes_make(change.b, change.len), out);
-    if (err.kind == ERR_NOT_FOUND) return FAIL(CORRUPT, "history: a change is missing");
+    if (err.kind == ERR_NOT_FOUND) {
+        return db_damage(txn, DB_CHANGES, bytes_make(change.b, change.len),
+                         "history: a change is missing");
+    }
     return err;
 }
 

@@ -7,6 +7,7 @@
 #include "chain/state/nodes.h"
 #include "chain/state/read.h"
 #include "chain/store/blocks.h"
+#include "chain/store/schema.h"
 
 #define NO_ROOM FAIL(FULL, "proof: no memory left for this query")
 
@@ -119,8 +120,9 @@ static err_t prove_slots(const struct question *q, struct account_proof *out,
     return OK;
 }
 
-err_t state_prove(struct account_proof *out, struct arena *arena, const struct db_txn *txn,
-                  uint64_t number, const address_t *address, const hash_t *slots, size_t slot_count)
+static err_t prove(struct account_proof *out, struct arena *arena, const struct db_txn *txn,
+                   uint64_t number, const address_t *address, const hash_t *slots,
+                   size_t slot_count)
 {
     uint64_t head;
     hash_t hash;
@@ -135,4 +137,13 @@ err_t state_prove(struct account_proof *out, struct arena *arena, const struct d
     TRY(prove_account(&q, out, &address_hash));
     if (slot_count == 0) return OK;
     return prove_slots(&q, out, &address_hash, slots);
+}
+
+err_t state_prove(struct account_proof *out, struct arena *arena, const struct db_txn *txn,
+                  uint64_t number, const address_t *address, const hash_t *slots, size_t slot_count)
+{
+    const err_t err = prove(out, arena, txn, number, address, slots, slot_count);
+    if (err.kind != ERR_CORRUPT) return err;
+    const hash_t address_hash = keccak256(BYTES_OF(*address));
+    return db_damage(txn, DB_TRIE, BYTES_OF(address_hash), err.why);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain/state/read.h"
 
+#include "chain/base/endian.h"
+#include "chain/crypto/keccak.h"
 #include "chain/store/blocks.h"
 #include "chain/store/schema.h"
 
@@ -34,7 +36,8 @@ err_t read_account(const struct db_txn *txn, struct account *out, bool *exists,
     const struct flat_key key = flat_account_key(address_hash);
     bytes_t raw;
     TRY(read_flat(txn, &raw, &key));
-    return account_of_flat(out, exists, raw);
+    const err_t err = account_of_flat(out, exists, raw);
+    return err_ok(err) ? OK : db_damage(txn, DB_ACCOUNTS, flat_key_bytes(&key), err.why);
 }
 
 err_t read_slot(const struct db_txn *txn, u256_t *out, const hash_t *address_hash,
@@ -43,7 +46,8 @@ err_t read_slot(const struct db_txn *txn, u256_t *out, const hash_t *address_has
     const struct flat_key key = flat_slot_key(address_hash, slot_hash);
     bytes_t raw;
     TRY(read_flat(txn, &raw, &key));
-    return slot_of_flat(out, raw);
+    const err_t err = slot_of_flat(out, raw);
+    return err_ok(err) ? OK : db_damage(txn, DB_SLOTS, flat_key_bytes(&key), err.why);
 }
 
 err_t read_code(const struct db_txn *txn, bytes_t *out, const hash_t *code_hash)
@@ -52,9 +56,20 @@ err_t read_code(const struct db_txn *txn, bytes_t *out, const hash_t *code_hash)
         *out = BYTES_NONE;
         return OK;
     }
-    const err_t err = db_get(txn, DB_CODE, BYTES_OF(*code_hash), out);
-    if (err.kind == ERR_NOT_FOUND) return FAIL(CORRUPT, "state: a contract's code is missing");
-    return err;
+    const bytes_t key = BYTES_OF(*code_hash);
+    const err_t err = db_get(txn, DB_CODE, key, out);
+    if (err.kind == ERR_NOT_FOUND) {
+        return db_damage(txn, DB_CODE, key, "state: a contract's code is missing");
+    }
+    TRY(err);
+    const uint64_t tag = be_get_u64(code_hash->b);
+    if (db_known_good(txn, DB_CODE, tag)) return OK;
+    const hash_t hash = keccak256(*out);
+    if (!hash_eq(&hash, code_hash)) {
+        return db_damage(txn, DB_CODE, key, "state: a contract's code does not have its hash");
+    }
+    db_set_known_good(txn, DB_CODE, tag);
+    return OK;
 }
 
 err_t read_block_hash(const struct db_txn *txn, hash_t *out, uint64_t number)

@@ -5,6 +5,7 @@
 #include "chain/codec/rlp.h"
 #include "chain/store/log_index.h"
 #include "chain/store/schema.h"
+#include "chain/trie/list_root.h"
 
 /// Stored forms (chain/store/schema.h has the keys):
 ///     header    block hash, header RLP
@@ -16,9 +17,11 @@
 #define BODY_MAX ((size_t)64 << 20)
 #define RECEIPTS_MAX ((size_t)256 << 20)
 
-static err_t corrupt(const char *why)
+/// What is stored for a block is damaged.
+static err_t corrupt(const struct db_txn *txn, unsigned table, uint64_t number, const char *why)
 {
-    return (err_t){ERR_CORRUPT, why};
+    const be64_t key = be64(number);
+    return db_damage(txn, table, BYTES_OF(key), why);
 }
 
 /// The stored header; ERR_CORRUPT if it is shorter than its hash.
@@ -26,17 +29,20 @@ static err_t stored_header(const struct db_txn *txn, bytes_t *out, uint64_t numb
 {
     const be64_t key = be64(number);
     TRY(db_get(txn, DB_HEADERS, BYTES_OF(key), out));
-    if (out->len <= sizeof(hash_t)) return corrupt("blocks: a stored header is cut short");
+    if (out->len <= sizeof(hash_t)) {
+        return corrupt(txn, DB_HEADERS, number, "blocks: a stored header is cut short");
+    }
     return OK;
 }
 
-static err_t last_header(struct db_cursor *c, uint64_t *number, hash_t *hash)
+static err_t last_header(const struct db_txn *txn, struct db_cursor *c, uint64_t *number,
+                         hash_t *hash)
 {
     bytes_t key;
     bytes_t value;
     TRY(db_cursor_last(c, &key, &value));
     if (key.len != 8 || value.len <= sizeof hash->b) {
-        return corrupt("blocks: the head's header is unreadable");
+        return db_damage(txn, DB_HEADERS, key, "blocks: the head's header is unreadable");
     }
     *number = be_get_u64(key.data);
     memcpy(hash->b, value.data, sizeof hash->b);
@@ -47,7 +53,7 @@ err_t blocks_head(const struct db_txn *txn, uint64_t *number, hash_t *hash)
 {
     struct db_cursor *c;
     TRY(db_cursor_open(txn, DB_HEADERS, &c));
-    const err_t err = last_header(c, number, hash);
+    const err_t err = last_header(txn, c, number, hash);
     db_cursor_close(c);
     return err;
 }
@@ -56,9 +62,16 @@ err_t blocks_number_of(const struct db_txn *txn, uint64_t *number, const hash_t 
 {
     bytes_t v;
     TRY(db_get(txn, DB_HASHES, BYTES_OF(*hash), &v));
-    if (v.len != 8) return corrupt("blocks: a block number is unreadable");
+    if (v.len != 8) {
+        return db_damage(txn, DB_HASHES, BYTES_OF(*hash), "blocks: a block number is unreadable");
+    }
     *number = be_get_u64(v.data);
-    return OK;
+    hash_t there;
+    const err_t err = blocks_hash_of(txn, &there, *number);
+    if (err.kind == ERR_NOT_FOUND || (err_ok(err) && !hash_eq(&there, hash))) {
+        return db_damage(txn, DB_HASHES, BYTES_OF(*hash), "blocks: a hash leads to another block");
+    }
+    return err;
 }
 
 err_t blocks_hash_of(const struct db_txn *txn, hash_t *hash, uint64_t number)
@@ -82,22 +95,26 @@ err_t blocks_header(const struct db_txn *txn, struct header *out, uint64_t numbe
     bytes_t stored;
     TRY(stored_header(txn, &stored, number));
     const bytes_t raw = bytes_make(stored.data + sizeof(hash_t), stored.len - sizeof(hash_t));
-    if (!err_ok(header_decode(out, raw))) return corrupt("blocks: a stored header does not decode");
-    if (out->number != number) return corrupt("blocks: a header is stored under another number");
-    const hash_t hash = header_hash(out);
-    if (memcmp(hash.b, stored.data, sizeof hash.b) != 0) {
-        return corrupt("blocks: a stored header does not have its hash");
+    const char *why = NULL;
+    if (!err_ok(header_decode(out, raw))) {
+        why = "blocks: a stored header does not decode";
+    } else if (out->number != number) {
+        why = "blocks: a header is stored under another number";
+    } else {
+        const hash_t hash = header_hash(out);
+        if (memcmp(hash.b, stored.data, sizeof hash.b) != 0)
+            why = "blocks: a stored header does not have its hash";
     }
-    return OK;
+    return why == NULL ? OK : corrupt(txn, DB_HEADERS, number, why);
 }
 
 /// Splits a stored body into its senders and its RLP.
 static err_t split_body(bytes_t stored, size_t *count, const uint8_t **senders, bytes_t *body)
 {
-    if (stored.len < 4) return corrupt("blocks: a stored body is cut short");
+    if (stored.len < 4) return FAIL(CORRUPT, "blocks: a stored body is cut short");
     const size_t n = be_get_u32(stored.data);
     if (n > (stored.len - 4) / sizeof(address_t)) {
-        return corrupt("blocks: a stored body is cut short");
+        return FAIL(CORRUPT, "blocks: a stored body is cut short");
     }
     *count = n;
     *senders = stored.data + 4;
@@ -106,27 +123,44 @@ static err_t split_body(bytes_t stored, size_t *count, const uint8_t **senders, 
     return OK;
 }
 
+static err_t read_body(struct block *out, struct arena *arena, bytes_t stored)
+{
+    size_t count;
+    const uint8_t *senders;
+    bytes_t body;
+    TRY(split_body(stored, &count, &senders, &body));
+    const err_t err = block_body_decode(out, arena, body);
+    if (err.kind == ERR_FULL) return err;
+    if (!err_ok(err)) return FAIL(CORRUPT, "blocks: a stored body does not decode");
+    if (out->tx_count != count) {
+        return FAIL(CORRUPT, "blocks: a body has another number of senders");
+    }
+    for (size_t i = 0; i < count; i++) {
+        memcpy(out->txs[i].sender.b, senders + i * sizeof(address_t), sizeof(address_t));
+        out->txs[i].has_sender = true;
+    }
+    return OK;
+}
+
 err_t blocks_get(const struct db_txn *txn, struct block *out, struct arena *arena, uint64_t number)
 {
     const be64_t key = be64(number);
     bytes_t stored;
     TRY(db_get(txn, DB_BODIES, BYTES_OF(key), &stored));
-    size_t count;
-    const uint8_t *senders;
-    bytes_t body;
-    TRY(split_body(stored, &count, &senders, &body));
-
     *out = (struct block){0};
-    const err_t err = block_body_decode(out, arena, body);
-    if (err.kind == ERR_FULL) return err;
-    if (!err_ok(err)) return corrupt("blocks: a stored body does not decode");
-    if (out->tx_count != count) return corrupt("blocks: a body has another number of senders");
-    for (size_t i = 0; i < count; i++) {
-        memcpy(out->txs[i].sender.b, senders + i * sizeof(address_t), sizeof(address_t));
-        out->txs[i].has_sender = true;
-    }
+    err_t err = read_body(out, arena, stored);
+    if (err.kind == ERR_CORRUPT) return corrupt(txn, DB_BODIES, number, err.why);
+    TRY(err);
     TRY(blocks_hash_of(txn, &out->hash, number));
-    return blocks_header(txn, &out->header, number);
+    TRY(blocks_header(txn, &out->header, number));
+    if (db_known_good(txn, DB_BODIES, number)) return OK;
+    err = block_check_body(out, arena);
+    if (err.kind == ERR_FULL) return err;
+    if (!err_ok(err)) {
+        return corrupt(txn, DB_BODIES, number, "blocks: a stored body does not have its roots");
+    }
+    db_set_known_good(txn, DB_BODIES, number);
+    return OK;
 }
 
 // ---- receipts ---------------------------------------------------------------------------
@@ -242,9 +276,42 @@ static err_t read_receipts(struct receipt **out, size_t *count, struct arena *ar
     TRY(count_items(list, count));
     struct receipt *r = ARENA_ARRAY(arena, struct receipt, *count);
     if (r == NULL) return FAIL(FULL, "blocks: no memory left for the receipts");
-    for (size_t i = 0; i < *count; i++) TRY(read_receipt(&r[i], &list, arena));
+    uint64_t before = 0;
+    for (size_t i = 0; i < *count; i++) {
+        TRY(read_receipt(&r[i], &list, arena));
+        if (r[i].cumulative_gas_used - before != r[i].gas_used)
+            return FAIL(MALFORMED, "blocks: receipt gas");
+        before = r[i].cumulative_gas_used;
+    }
     *out = r;
     return OK;
+}
+
+/// Do the receipts of a block have the root that its header names?
+static err_t check_receipts(const struct db_txn *txn, const struct receipt *receipts, size_t count,
+                            struct arena *arena, uint64_t number)
+{
+    struct header h;
+    TRY(blocks_header(txn, &h, number));
+    const size_t mark = arena_mark(arena);
+    bytes_t *values = ARENA_ARRAY(arena, bytes_t, count);
+    if (values == NULL) return FAIL(FULL, "blocks: no memory left for the receipts");
+    bool full = false;
+    struct buf b;
+    buf_init(&b, RECEIPTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        buf_clear(&b);
+        receipt_encode(&b, &receipts[i]);
+        values[i] = arena_copy(arena, buf_bytes(&b), &full);
+    }
+    err_t err = full ? FAIL(FULL, "blocks: no memory left for the receipts") : buf_status(&b);
+    buf_deinit(&b);
+    hash_t root;
+    if (err_ok(err)) err = list_root(&root, arena, values, count);
+    arena_rewind(arena, mark);
+    TRY(err);
+    if (hash_eq(&root, &h.receipts_root)) return OK;
+    return corrupt(txn, DB_RECEIPTS, number, "blocks: stored receipts do not have their root");
 }
 
 err_t blocks_receipts(const struct db_txn *txn, struct receipt **out, size_t *count,
@@ -254,17 +321,44 @@ err_t blocks_receipts(const struct db_txn *txn, struct receipt **out, size_t *co
     bytes_t stored;
     TRY(db_get(txn, DB_RECEIPTS, BYTES_OF(key), &stored));
     const err_t err = read_receipts(out, count, arena, stored);
-    if (err_ok(err) || err.kind == ERR_FULL) return err;
-    return corrupt("blocks: stored receipts do not decode");
+    if (err.kind == ERR_FULL) return err;
+    if (!err_ok(err)) {
+        return corrupt(txn, DB_RECEIPTS, number, "blocks: stored receipts do not decode");
+    }
+    if (db_known_good(txn, DB_RECEIPTS, number)) return OK;
+    TRY(check_receipts(txn, *out, *count, arena, number));
+    db_set_known_good(txn, DB_RECEIPTS, number);
+    return OK;
 }
 
 err_t blocks_find_tx(const struct db_txn *txn, struct tx_location *out, const hash_t *tx_hash)
 {
     bytes_t v;
     TRY(db_get(txn, DB_TXS, BYTES_OF(*tx_hash), &v));
-    if (v.len != 12) return corrupt("blocks: a transaction's place is unreadable");
+    if (v.len != 12) {
+        return db_damage(txn, DB_TXS, BYTES_OF(*tx_hash),
+                         "blocks: a transaction's place is unreadable");
+    }
     out->block_number = be_get_u64(v.data);
     out->index = be_get_u32(v.data + 8);
+    return OK;
+}
+
+err_t blocks_check_tx(const struct db_txn *txn, const struct block *b, const struct tx_location *at,
+                      const hash_t *tx_hash)
+{
+    if (at->index >= b->tx_count || !hash_eq(&b->txs[at->index].hash, tx_hash)) {
+        return db_damage(txn, DB_TXS, BYTES_OF(*tx_hash),
+                         "blocks: a transaction's hash leads to another one");
+    }
+    const uint64_t tag = be_get_u64(tx_hash->b);
+    if (db_known_good(txn, DB_TXS, tag)) return OK;
+    struct tx copy = b->txs[at->index];
+    if (!err_ok(tx_recover_sender(&copy)) || !address_eq(&copy.sender, &b->txs[at->index].sender)) {
+        return corrupt(txn, DB_BODIES, at->block_number,
+                       "blocks: a transaction is stored with another sender than it has");
+    }
+    db_set_known_good(txn, DB_TXS, tag);
     return OK;
 }
 
@@ -332,6 +426,7 @@ static err_t put_locations(struct db_txn *txn, const struct block *block)
     for (size_t i = 0; i < block->tx_count; i++) {
         be_put_u32(place + 8, (uint32_t)i);
         TRY(db_put(txn, DB_TXS, BYTES_OF(block->txs[i].hash), BYTES_OF(place)));
+        db_set_known_good(txn, DB_TXS, be_get_u64(block->txs[i].hash.b));
     }
     return OK;
 }
@@ -356,6 +451,9 @@ err_t blocks_append(struct db_txn *txn, const struct block *block, const struct 
     buf_deinit(&body);
     buf_deinit(&logs);
     TRY(err);
+    // Just made here, with their roots in the header.
+    db_set_known_good(txn, DB_BODIES, block->header.number);
+    db_set_known_good(txn, DB_RECEIPTS, block->header.number);
     TRY(put_locations(txn, block));
     return log_index_add(txn, block->header.number, receipts, receipt_count);
 }

@@ -28,17 +28,24 @@ MUST_USE err_t blocks_header(const struct db_txn *txn, struct header *out, uint6
 /// Header's stored bytes (RLP).
 MUST_USE err_t blocks_header_raw(const struct db_txn *txn, bytes_t *out, uint64_t number);
 
-/// Header and body; senders are those stored with the block (recovered once).
+/// Header and body; senders are those stored with the block (recovered once). The body's roots are
+/// compared with the header when a block is read first. ERR_CORRUPT names the block.
 MUST_USE err_t blocks_get(const struct db_txn *txn, struct block *out, struct arena *arena,
                           uint64_t number);
 
-/// Receipts of a block, with the fields that are not in the consensus form.
+/// Receipts of a block, with the fields that are not in the consensus form. Their root is compared
+/// with the header when they are read first. ERR_CORRUPT names the block.
 MUST_USE err_t blocks_receipts(const struct db_txn *txn, struct receipt **out, size_t *count,
                                struct arena *arena, uint64_t number);
 
 /// Where a transaction is. ERR_NOT_FOUND
 MUST_USE err_t blocks_find_tx(const struct db_txn *txn, struct tx_location *out,
                               const hash_t *tx_hash);
+
+/// Is the transaction at `at` of its block `b` the one asked for, from whom it says? Its signature
+/// is looked at the first time. ERR_CORRUPT
+MUST_USE err_t blocks_check_tx(const struct db_txn *txn, const struct block *b,
+                               const struct tx_location *at, const hash_t *tx_hash);
 
 /// Writes a block, its receipts, look-ups and log index as the new head. `block->txs` have
 /// their senders. Number must be head + 1 (or 0 in an empty store).

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain/store/db.h"
 
+#include "chain/base/hex.h"
 #include "chain/base/log.h"
+#include "chain/store/db_meta.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,6 +12,7 @@
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -23,6 +26,7 @@
 #define RESERVE_DEFAULT ((uint64_t)256 << 20)
 #define MAX_READERS 512
 #define IDLE_READERS 16
+#define KNOWN_GOOD 4096
 /// Bytes the data file may be shorter than its last page says.
 #define CUT_TOLERANCE ((uint64_t)1 << 20)
 /// How long a writer waits for readers to finish before it goes on with the map as it is.
@@ -36,6 +40,8 @@ struct db_txn {
 
 struct db_cursor {
     MDB_cursor *cursor;
+    const struct db_txn *txn;
+    unsigned table;
 };
 
 struct db {
@@ -46,13 +52,17 @@ struct db {
     uint64_t disk_reserve;
     size_t table_count;
     MDB_dbi *tables;
+    const struct db_table_def *defs;
+    _Atomic uint64_t known_good[KNOWN_GOOD];
 
     pthread_mutex_t mutex; ///< guards what follows
     pthread_cond_t changed;
-    size_t readers;    ///< open read transactions
-    bool resizing;     ///< the map is about to move: no new readers
-    bool must_grow;    ///< a write met MDB_MAP_FULL
-    bool failed;       ///< a sync failed: nothing more is written
+    size_t readers; ///< open read transactions
+    bool resizing;  ///< the map is about to move: no new readers
+    bool must_grow; ///< a write met MDB_MAP_FULL
+    bool failed;    ///< a sync failed: nothing more is written
+    bool damaged;   ///< and what was met first:
+    struct db_damage_note note;
     size_t idle_count; ///< reset read transactions kept for reuse
     struct db_txn *idle[IDLE_READERS];
 };
@@ -73,8 +83,10 @@ static err_t fail_from(int rc, const char *what)
     case MDB_READERS_FULL:
         return FAIL(BUSY, "store: too many readers");
     case MDB_VERSION_MISMATCH:
-        return FAIL(MISMATCH, "store: the files were written by another version of LMDB");
+        return FAIL(CORRUPT, "store: the data file is of another LMDB format, or damaged");
     case MDB_CORRUPTED:
+    case MDB_CURSOR_FULL:
+    case MDB_INCOMPATIBLE:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_PANIC:
@@ -92,6 +104,19 @@ static err_t fail_from(int rc, const char *what)
     default:
         return FAIL(IO, "store: reading or writing the database failed");
     }
+}
+
+/// LMDB's own assertions: pages that do not fit together. Nothing can be written any more, and
+/// what is on disk is as it was.
+static void on_lmdb_assert(MDB_env *env, const char *message)
+{
+    const char *path = "";
+    (void)mdb_env_get_path(env, &path);
+    (void)fprintf(stderr,
+                  "error: the data file in %s is damaged (%s)\nhint: restore a backup of this "
+                  "directory, or empty it and let the other validators fill it\n",
+                  path, message);
+    _exit(5);
 }
 
 static bool is_network_filesystem(const char *path)
@@ -202,6 +227,7 @@ static err_t check_not_cut(struct db *db)
 static err_t open_environment(struct db *db, const struct db_options *options)
 {
     int rc = mdb_env_create(&db->env);
+    if (rc == 0) rc = mdb_env_set_assert(db->env, on_lmdb_assert);
     if (rc == 0) rc = mdb_env_set_maxdbs(db->env, (MDB_dbi)options->table_count);
     if (rc == 0) rc = mdb_env_set_maxreaders(db->env, MAX_READERS);
     if (rc == 0) {
@@ -250,6 +276,7 @@ err_t db_open(struct db **out, const struct db_options *options)
     db->read_only = options->read_only;
     db->disk_reserve = options->disk_reserve;
     db->table_count = options->table_count;
+    db->defs = options->tables;
     db->tables = calloc(options->table_count, sizeof *db->tables);
     db->path = strdup(options->path);
     check(pthread_mutex_init(&db->mutex, NULL) == 0);
@@ -258,6 +285,8 @@ err_t db_open(struct db **out, const struct db_options *options)
     err_t err = OK;
     if (db->tables == NULL || db->path == NULL) err = FAIL(FULL, "store: out of memory");
     if (err_ok(err) && !db->read_only) err = take_lock(db);
+    if (err_ok(err)) err = db_meta_check(data);
+    if (err.kind == ERR_NOT_FOUND && options->create) err = OK;
     if (err_ok(err)) err = open_environment(db, options);
     if (err_ok(err)) err = open_tables(db, options);
     if (!err_ok(err)) {
@@ -494,14 +523,27 @@ static MDB_dbi dbi_of(const struct db_txn *txn, unsigned table)
     return txn->db->tables[table];
 }
 
+static err_t read_failed(const struct db_txn *txn, unsigned table, bytes_t key, int rc,
+                         const char *what)
+{
+    struct db_damage_note note;
+    const err_t err = fail_from(rc, what);
+    // After a damaged page LMDB refuses the rest of the transaction.
+    if (rc == MDB_BAD_TXN && db_damaged(txn->db, &note))
+        return FAIL(CORRUPT, "store: the files are damaged; restore a backup or sync again");
+    return err.kind == ERR_CORRUPT ? db_damage(txn, table, key, err.why) : err;
+}
+
 err_t db_get(const struct db_txn *txn, unsigned table, bytes_t key, bytes_t *out)
 {
     MDB_val k = val_of(key);
     MDB_val v;
     const int rc = mdb_get(txn->txn, dbi_of(txn, table), &k, &v);
-    if (rc != 0) return fail_from(rc, "a read failed");
-    *out = bytes_of(&v);
-    return OK;
+    if (rc == 0) {
+        *out = bytes_of(&v);
+        return OK;
+    }
+    return read_failed(txn, table, key, rc, "a read failed");
 }
 
 static err_t put(struct db_txn *txn, unsigned table, bytes_t key, MDB_val *v, unsigned flags)
@@ -566,6 +608,8 @@ err_t db_cursor_open(const struct db_txn *txn, unsigned table, struct db_cursor 
         free(c);
         return fail_from(rc, "cannot open a cursor");
     }
+    c->txn = txn;
+    c->table = table;
     *out = c;
     return OK;
 }
@@ -580,8 +624,9 @@ void db_cursor_close(struct db_cursor *c)
 static err_t move(struct db_cursor *c, MDB_val *k, bytes_t *key, bytes_t *value, MDB_cursor_op op)
 {
     MDB_val v;
+    const bytes_t sought = op == MDB_SET_RANGE ? bytes_of(k) : BYTES_NONE;
     const int rc = mdb_cursor_get(c->cursor, k, &v, op);
-    if (rc != 0) return fail_from(rc, "a walk failed");
+    if (rc != 0) return read_failed(c->txn, c->table, sought, rc, "a walk failed");
     *key = bytes_of(k);
     *value = bytes_of(&v);
     return OK;
@@ -621,6 +666,60 @@ err_t db_cursor_delete(struct db_cursor *c)
 {
     const int rc = mdb_cursor_del(c->cursor, 0);
     return rc == 0 ? OK : fail_from(rc, "a deletion failed");
+}
+
+// ---- damage -----------------------------------------------------------------------------
+
+err_t db_damage(const struct db_txn *txn, unsigned table, bytes_t key, const char *why)
+{
+    struct db *db = txn->db;
+    enum { SHOWN = 40 };
+    char hex[2 * SHOWN + 1];
+    const size_t shown = key.len < SHOWN ? key.len : SHOWN;
+    hex_encode(hex, bytes_make(key.data, shown));
+    hex[2 * shown] = '\0';
+    pthread_mutex_lock(&db->mutex);
+    const bool first = !db->damaged;
+    if (first) {
+        db->damaged = true;
+        (void)snprintf(db->note.text, sizeof db->note.text, "%s 0x%s: %s", db->defs[table].name,
+                       hex, why);
+    }
+    pthread_mutex_unlock(&db->mutex);
+    if (first)
+        LOG_ERR("store", "damaged", "table=%s key=0x%s path=%s why=%s", db->defs[table].name, hex,
+                db->path, why);
+    return (err_t){ERR_CORRUPT, why};
+}
+
+bool db_damaged(struct db *db, struct db_damage_note *out)
+{
+    pthread_mutex_lock(&db->mutex);
+    const bool damaged = db->damaged;
+    if (damaged) *out = db->note;
+    pthread_mutex_unlock(&db->mutex);
+    return damaged;
+}
+
+static _Atomic uint64_t *good_place(const struct db_txn *txn, unsigned table, uint64_t tag,
+                                    uint64_t *mark)
+{
+    *mark = (tag + 1) * 32 + table; // a tag in use is never all ones
+    return &txn->db->known_good[(*mark * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+}
+
+bool db_known_good(const struct db_txn *txn, unsigned table, uint64_t tag)
+{
+    uint64_t mark;
+    const _Atomic uint64_t *place = good_place(txn, table, tag, &mark);
+    return atomic_load_explicit(place, memory_order_relaxed) == mark;
+}
+
+void db_set_known_good(const struct db_txn *txn, unsigned table, uint64_t tag)
+{
+    uint64_t mark;
+    _Atomic uint64_t *place = good_place(txn, table, tag, &mark);
+    atomic_store_explicit(place, mark, memory_order_relaxed);
 }
 
 // ---- figures, copies --------------------------------------------------------------------

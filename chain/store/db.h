@@ -33,7 +33,9 @@ struct db_options {
 /// Opens the environment and all tables. Table numbers in the calls below are indexes of
 /// `tables`.
 /// @return ERR_NOT_FOUND (no such directory and not `create`), ERR_BUSY (another process
-///         writes), ERR_IO (also network file systems), ERR_CORRUPT
+///         writes), ERR_IO (also network file systems), ERR_CORRUPT (a data file that is empty,
+///         cut short or damaged where it begins; a damaged page ends the program with exit code
+///         5 when LMDB finds it)
 MUST_USE err_t db_open(struct db **out, const struct db_options *options);
 /// Every transaction and cursor must have ended. NULL is allowed.
 void db_close(struct db *db);
@@ -79,6 +81,24 @@ MUST_USE err_t db_cursor_next(struct db_cursor *c, bytes_t *key, bytes_t *value)
 MUST_USE err_t db_cursor_prev(struct db_cursor *c, bytes_t *key, bytes_t *value);
 /// Deletes the entry the cursor stands on.
 MUST_USE err_t db_cursor_delete(struct db_cursor *c);
+
+/// --- damage (threat model 4.4): named, remembered, never repaired in silence ---
+
+/// Says that what stands under a key is not what was stored: logged with table and key, and
+/// remembered for db_damaged. @return ERR_CORRUPT with `why` (a literal)
+MUST_USE err_t db_damage(const struct db_txn *txn, unsigned table, bytes_t key, const char *why);
+
+/// The first damage met since the store was opened. @return false if there was none
+struct db_damage_note {
+    char text[200]; ///< "headers 0x000000000000000c: why"
+};
+bool db_damaged(struct db *db, struct db_damage_note *out);
+
+/// Values with a hash are compared with it when they are first read, not each time: whether
+/// `tag` (a block number, the head of a hash) of a table was found good before. A small table
+/// that forgets: false only means that it must be done again.
+bool db_known_good(const struct db_txn *txn, unsigned table, uint64_t tag);
+void db_set_known_good(const struct db_txn *txn, unsigned table, uint64_t tag);
 
 /// Figures for status and metrics.
 struct db_stats {

@@ -725,6 +725,8 @@ static err_t start_from_store(struct executor *x)
     if (err_ok(err)) err = set_head(x, &h, &hash);
     if (err_ok(err)) err = find_validators(x, txn);
     db_abort(txn);
+    if (err.kind == ERR_NOT_FOUND || err.kind == ERR_MALFORMED)
+        return FAIL(CORRUPT, "store: the head or a header below it is missing");
     TRY(err);
     n->pool_head = number;
     publish_head(x);

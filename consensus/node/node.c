@@ -47,6 +47,9 @@ err_t node_recover(void *ctx, address_t *author, const secp_sig_t *sig, const ha
 
 void node_fail(struct node *n, err_t why)
 {
+    struct db_damage_note note;
+    if (n->db != NULL && db_damaged(n->db, &note))
+        why = FAIL(CORRUPT, "store: what is stored is damaged");
     pthread_mutex_lock(&n->failure_lock);
     if (!atomic_load(&n->failed)) {
         n->failure = why;
@@ -58,11 +61,38 @@ void node_fail(struct node *n, err_t why)
 
 bool node_failed(struct node *n, err_t *why)
 {
+    struct db_damage_note note;
+    if (!atomic_load(&n->failed) && n->db != NULL && db_damaged(n->db, &note))
+        node_fail(n, FAIL(CORRUPT, "store: what is stored is damaged"));
     if (!atomic_load(&n->failed)) return false;
     pthread_mutex_lock(&n->failure_lock);
     if (why != NULL) *why = n->failure;
     pthread_mutex_unlock(&n->failure_lock);
     return true;
+}
+
+void node_failure_text(struct node *n, struct node_detail *out)
+{
+    err_t why = OK;
+    struct db_damage_note note;
+    out->text[0] = '\0';
+    if (!node_failed(n, &why)) return;
+    const char *dir = n->options.data_dir;
+    if (db_damaged(n->db, &note))
+        snprintf(out->text, sizeof out->text,
+                 "%s/store is damaged: %s\nhint: restore a backup of it, or remove it and let the "
+                 "other validators' blocks come again",
+                 dir, note.text);
+    else if (why.kind == ERR_CORRUPT)
+        snprintf(
+            out->text, sizeof out->text,
+            "the data in %s is damaged: %s\nhint: cairnd verify --deep --data-dir %s says where",
+            dir, err_text(why), dir);
+    else
+        snprintf(out->text, sizeof out->text,
+                 "the node cannot go on: %s\nhint: see to the disk of %s, then start again; "
+                 "nothing acknowledged is lost",
+                 err_text(why), dir);
 }
 
 /// --- opening, in order ---
@@ -107,8 +137,10 @@ static err_t take_lock(struct node *n, struct node_detail *detail)
         char pid[32] = "unknown";
         const ssize_t len = pread(n->lock_fd, pid, sizeof pid - 1, 0);
         if (len > 0) pid[strcspn(pid, "\n")] = '\0';
-        say(detail, "data directory %s is in use by process %s; stop it or choose another", dir,
-            pid);
+        say(detail,
+            "data directory %s is in use by process %s\nhint: stop it, or choose another "
+            "--data-dir",
+            dir, pid);
         return FAIL(BUSY, "node: the data directory is in use");
     }
     char text[32];
@@ -120,11 +152,11 @@ static err_t take_lock(struct node *n, struct node_detail *detail)
     return OK;
 }
 
-static err_t write_genesis(struct node *n)
+static err_t write_genesis(struct node *n, struct db *db)
 {
     struct db_txn *txn;
     struct arena arena;
-    TRY(db_begin_write(n->db, &txn));
+    TRY(db_begin_write(db, &txn));
     err_t err = arena_init(&arena, (size_t)4 * 1024 * 1024 * 1024);
     if (err_ok(err)) err = genesis_write(txn, &n->genesis, &arena, &n->genesis_hash);
     arena_deinit(&arena);
@@ -133,19 +165,136 @@ static err_t write_genesis(struct node *n)
     return err;
 }
 
+/// Does the store belong to this network? Nothing is written: it must open on a full disk too.
+static err_t check_genesis(struct node *n)
+{
+    struct db_txn *txn;
+    struct arena arena;
+    err_t err = arena_init(&arena, (size_t)4 * 1024 * 1024 * 1024);
+    if (err_ok(err)) err = genesis_seal(&n->genesis, &arena, &n->genesis_hash);
+    arena_deinit(&arena);
+    TRY(err);
+    TRY(db_begin_read(n->db, &txn));
+    err = schema_check(txn, n->genesis.config.chain_id, &n->genesis_hash);
+    db_abort(txn);
+    return err.kind == ERR_NOT_FOUND ? FAIL(CORRUPT, "store: it holds no block 0") : err;
+}
+
+static void remove_store(const char *dir)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "owner.lock"};
+    char path[PATH_MAX + 16];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+}
+
+static err_t sync_directory(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return FAIL(IO, "node: cannot open the data directory");
+    const bool ok = fsync(fd) == 0;
+    close(fd);
+    return ok ? OK : FAIL(IO, "node: cannot sync the data directory");
+}
+
+/// A store is made beside its place and moved there with block 0 inside: what stands in its place
+/// was always whole once, so an empty or half-written file there is damage, never a beginning.
+static err_t make_store(struct node *n)
+{
+    const struct path fresh = path_of(n, "store.new");
+    const struct path place = path_of(n, "store");
+    struct db *db = NULL;
+    remove_store(fresh.s);
+    TRY(schema_open(&db, fresh.s, true, false));
+    const err_t err = write_genesis(n, db);
+    db_close(db);
+    TRY(err);
+    TRY(sync_directory(fresh.s));
+    remove_store(place.s); // a directory without a data file
+    if (rename(fresh.s, place.s) != 0) return FAIL(IO, "node: cannot move the new store in place");
+    return sync_directory(n->options.data_dir);
+}
+
+/// The highest height that the guard has on record; 0 if it has none, or there is no guard.
+static err_t guarded_height(struct node *n, uint64_t *height)
+{
+    const struct path path = path_of(n, "guard");
+    struct guard *guard = NULL;
+    struct guard_record record = {.height = 0};
+    err_t err = guard_open(&guard, path.s, &n->self);
+    if (err_ok(err)) err = guard_load(guard, &record, &n->start_arena);
+    guard_close(guard);
+    *height = record.height;
+    // Whatever else is wrong with it is said when it is opened to sign.
+    return err.kind == ERR_BUSY || err.kind == ERR_FULL ? err : OK;
+}
+
+/// True if nobody but this node validates: then nobody can give lost blocks back.
+static bool validates_alone(const struct node *n)
+{
+    struct arena arena;
+    struct extra_data extra = {.validator_count = 0};
+    if (chain_qbft_at(&n->genesis.config, 1).has_validator_contract) return false;
+    if (!err_ok(arena_init(&arena, (size_t)1024 * 1024))) return false;
+    const err_t err = extra_data_decode(&extra, &arena, n->genesis.header.extra_data);
+    const bool alone =
+        err_ok(err) && extra.validator_count == 1 && address_eq(&extra.validators[0], &n->self);
+    arena_deinit(&arena);
+    return alone;
+}
+
+/// There is no store. The first start makes one; a validator that has signed for a network has
+/// lost its own (threat model 4.3).
+static err_t store_missing(struct node *n, struct node_detail *detail)
+{
+    uint64_t signed_height = 0;
+    TRY(guarded_height(n, &signed_height));
+    if (signed_height == 0) return make_store(n);
+    const char *dir = n->options.data_dir;
+    if (validates_alone(n)) {
+        say(detail,
+            "%s/store is gone, but this validator signed up to height %" PRIu64
+            " and is the only one\nhint: restore a backup of store/; to begin the chain anew, "
+            "remove guard/ and pool.journal too",
+            dir, signed_height);
+        return FAIL(CORRUPT, "node: the store is missing");
+    }
+    LOG_ERR("store", "gone: the chain is fetched again from block 0",
+            "signed=%" PRIu64 " hint=restore a backup of %s/store if there is one; nothing is "
+            "signed up to and including that height",
+            signed_height, dir);
+    return make_store(n);
+}
+
 static err_t open_store(struct node *n, struct node_detail *detail)
 {
     const struct path path = path_of(n, "store");
-    err_t err = schema_open(&n->db, path.s, true, false);
-    if (err_ok(err)) err = write_genesis(n);
+    const struct path data = path_of(n, "store/data.mdb");
+    err_t err = OK;
+    if (access(data.s, F_OK) != 0 && errno == ENOENT) err = store_missing(n, detail);
+    if (err_ok(err)) err = schema_open(&n->db, path.s, false, false);
+    if (err_ok(err)) err = check_genesis(n);
     if (err_ok(err)) return OK;
     if (err.kind == ERR_MISMATCH)
         say(detail,
-            "%s belongs to another genesis or version (%s); use its own genesis file or "
+            "%s belongs to another genesis or version (%s)\nhint: use its own genesis file or "
             "another data directory",
             path.s, err_text(err));
+    else if (err.kind == ERR_CORRUPT)
+        say(detail,
+            "%s is damaged: %s\nhint: restore a backup of store/, or remove it and let the other "
+            "validators' blocks come again",
+            data.s, err_text(err));
+    else if (err.kind == ERR_BUSY)
+        say(detail, "%s is in use: %s\nhint: stop the other process", path.s, err_text(err));
     else
-        say(detail, "cannot open the store %s: %s", path.s, err_text(err));
+        say(detail,
+            "cannot open the store %s: %s\nhint: see to the disk and the permissions of "
+            "%s",
+            path.s, err_text(err), n->options.data_dir);
     return err;
 }
 
@@ -250,9 +399,18 @@ static err_t open_guard(struct node *n, struct guard **out, struct node_detail *
     }
     if (err_ok(err)) return OK;
     if (err.kind == ERR_BUSY)
-        say(detail, "guard %s is in use by another process: one process per key", path.s);
+        say(detail,
+            "guard %s is in use by another process\nhint: one process per key: stop the other one",
+            path.s);
     else if (err.kind == ERR_MISMATCH)
-        say(detail, "guard %s is another key's: keep key and guard together", path.s);
+        say(detail,
+            "guard %s is another key's, or of another version\nhint: keep key and guard together",
+            path.s);
+    else if (err.kind == ERR_CORRUPT)
+        say(detail,
+            "guard %s is damaged: %s\nhint: move it away and start again: nothing is signed for "
+            "the height in progress, then it goes on (never use an old copy)",
+            path.s, err_text(err));
     else
         say(detail, "cannot open the guard %s: %s", path.s, err_text(err));
     return err;
@@ -265,7 +423,10 @@ static err_t start_threads(struct node *n, struct node_detail *detail)
     TRY(open_guard(n, &guard, detail));
     err_t err = guard_load(guard, &record, &n->start_arena);
     if (!err_ok(err)) {
-        say(detail, "cannot read the guard: %s", err_text(err));
+        say(detail,
+            "cannot read the guard in %s: %s\nhint: move guard/ away and start again: nothing is "
+            "signed for the height in progress, then it goes on",
+            n->options.data_dir, err_text(err));
         guard_close(guard);
         return err;
     }
@@ -309,6 +470,12 @@ static err_t open_all(struct node *n, struct node_detail *detail)
     TRY(make_pool(n));
     const err_t err = executor_new(&n->executor, n);
     if (!err_ok(err)) {
+        struct db_damage_note note = {""};
+        if (db_damaged(n->db, &note))
+            say(detail,
+                "the store in %s is damaged: %s\nhint: restore a backup of store/, or remove it "
+                "and let the other validators' blocks come again",
+                n->options.data_dir, note.text);
         say(detail, "cannot start from the store: %s", err_text(err));
         return err;
     }

@@ -47,9 +47,12 @@ MUST_USE err_t node_open(struct node **out, const struct node_options *options,
 /// Stops signing, finishes the transaction in hand, joins all threads, closes the stores.
 void node_close(struct node *n);
 
-/// True once the node has met an error it cannot go on after (disk): the program must end
-/// with the exit code of `*why`.
+/// True once the node has met an error it cannot go on after (disk, damage): the program must
+/// end with the exit code of `*why`.
 bool node_failed(struct node *n, err_t *why);
+
+/// What failed, where, and what to do, once node_failed is true; cut at 320 bytes.
+void node_failure_text(struct node *n, struct node_detail *out);
 
 /// What the network started from; constant while the node is open.
 const struct genesis *node_genesis(const struct node *n);

@@ -295,10 +295,9 @@ static int wait_for_end(struct run *r, const sigset_t *signals)
         const int got = sigtimedwait(signals, NULL, &pause);
         err_t why = OK;
         if (node_failed(r->node, &why)) {
-            return fail(exit_of(why),
-                        "the node cannot go on: %s\nhint: see the log; the data on disk "
-                        "is consistent",
-                        err_text(why));
+            struct node_detail what;
+            node_failure_text(r->node, &what);
+            return fail(exit_of(why), "%s", what.text);
         }
         if (got == SIGTERM || got == SIGINT) return EXIT_DONE;
         if (got == SIGUSR1 && level + 1 < ARRAY_LEN(levels)) level++;

@@ -5,6 +5,7 @@
 
 #include "chain/base/hex.h"
 #include "chain/crypto/secp.h"
+#include "chain/state/audit.h"
 #include "chain/state/commit.h"
 #include "chain/state/genesis_state.h"
 #include "chain/state/latest.h"
@@ -252,6 +253,27 @@ static bool fresh_snapshot(struct verify *v)
     return err_ok(err) ? true : stopped(v, "the store", err);
 }
 
+/// The flat state, the tries and the code after the newest block, each against the other.
+static bool check_state(struct verify *v)
+{
+    struct state_audit audit;
+    arena_reset(&v->arena);
+    if (!fresh_snapshot(v)) return false;
+    const err_t err = state_audit(&audit, &v->arena, v->txn);
+    if (err.kind == ERR_FULL) {
+        (void)fprintf(stderr, "not looked at: the state is too large for this machine's memory\n");
+        return true;
+    }
+    if (err_ok(err)) return true;
+    struct db_damage_note note = {""};
+    (void)db_damaged(v->db, &note);
+    v->code = fail(exit_of(err),
+                   "the state: %s\nhint: restore a backup, or start from an empty data directory "
+                   "and let the network fill it",
+                   note.text[0] != '\0' ? note.text : err_text(err));
+    return false;
+}
+
 static void verify_all(struct verify *v)
 {
     for (uint64_t n = 0; n <= v->head; n++) {
@@ -263,6 +285,7 @@ static void verify_all(struct verify *v)
             (void)fprintf(stderr, "verified %" PRIu64 " of %" PRIu64 " blocks\n", n, v->head);
         }
     }
+    if (!check_state(v)) return;
     (void)printf("ok: %" PRIu64 " blocks, %" PRIu64 " transactions%s, head %s\n", v->head + 1,
                  v->txs, v->deep ? ", all executed again" : "", hex_hash(&v->parent_hash).s);
 }

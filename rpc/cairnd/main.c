@@ -2,6 +2,7 @@
 /// cairnd: runs and maintains a Cairn node.
 
 #include "rpc/cairnd/command.h"
+#include "rpc/cairnd/fault.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -114,6 +115,7 @@ static int unknown_command(const char *word)
 
 int main(int argc, char **argv)
 {
+    fault_install();
     if (argc > 2 && strcmp(argv[1], "help") == 0) return help_of(argv[2]);
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) return help();
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {

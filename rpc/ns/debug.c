@@ -422,6 +422,7 @@ bool debug_get_raw_transaction(struct rpc_call *call)
     err_t err = blocks_find_tx(s.txn, &at, &hash);
     const bool known = err.kind != ERR_NOT_FOUND;
     if (err_ok(err)) err = blocks_get(s.txn, &b, call->arena, at.block_number);
+    if (err_ok(err)) err = blocks_check_tx(s.txn, &b, &at, &hash);
     if (err_ok(err)) jw_data(&call->out, b.txs[at.index].raw);
     snapshot_close(&s);
     if (!known) jw_data(&call->out, BYTES_NONE); // as go-ethereum: nothing

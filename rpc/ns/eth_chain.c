@@ -224,6 +224,7 @@ static bool find_tx(struct rpc_call *call, struct snapshot *s, struct block *b,
     err_t err = blocks_find_tx(s->txn, at, hash);
     *found = err_ok(err);
     if (err_ok(err)) err = blocks_get(s->txn, b, call->arena, at->block_number);
+    if (err_ok(err)) err = blocks_check_tx(s->txn, b, at, hash);
     if (*found && err_ok(err)) return true;
     snapshot_close(s);
     return err.kind == ERR_NOT_FOUND && !*found ? true : rpc_fail_err(call, err);

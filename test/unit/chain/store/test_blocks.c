@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain/store/blocks.h"
 
+#include "chain/base/endian.h"
 #include "chain/crypto/keccak.h"
 #include "chain/store/log_index.h"
 #include "chain/store/schema.h"
+#include "chain/trie/list_root.h"
 #include "test/support/sample_tx.h"
 #include "test/support/temp_dir.h"
 
@@ -57,6 +59,20 @@ static void make_block(struct block *b, struct receipt *r, struct arena *arena, 
                                 .gas_limit = 30000000,
                                 .extra_data = LIT("extra"),
                                 .field_count = HEADER_FIELDS_LONDON};
+    bytes_t raws[4];
+    bytes_t encoded[4];
+    bool full = false;
+    for (size_t i = 0; i < b->tx_count; i++) {
+        struct buf one;
+        buf_init(&one, 4096);
+        receipt_encode(&one, &r[i]);
+        raws[i] = b->txs[i].raw;
+        encoded[i] = arena_copy(arena, buf_bytes(&one), &full);
+        buf_deinit(&one);
+    }
+    cr_assert(!full);
+    cr_assert(err_ok(list_root(&b->header.transactions_root, arena, raws, b->tx_count)));
+    cr_assert(err_ok(list_root(&b->header.receipts_root, arena, encoded, b->tx_count)));
     b->hash = header_hash(&b->header);
 }
 
@@ -267,4 +283,81 @@ Test(log_index, match)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         cr_expect_eq(log_filter_match(&cases[i].filter, &log), cases[i].match, "%s", cases[i].name);
     }
+}
+
+/// What stands under a key is replaced behind the node's back, in a store opened afresh.
+Test(blocks, damage_is_named_by_its_key)
+{
+    const struct temp_dir dir = temp_dir_make();
+    struct arena arena;
+    cr_assert(err_ok(arena_init(&arena, (size_t)64 << 20)));
+    struct db *db;
+    struct db_txn *txn;
+    struct block b;
+    struct receipt r[4];
+    hash_t parent = {{0}};
+    cr_assert(err_ok(schema_open(&db, dir.path, true, false)));
+    cr_assert(err_ok(db_begin_write(db, &txn)));
+    for (uint64_t n = 0; n < 4; n++) {
+        make_block(&b, r, &arena, n, &parent);
+        cr_assert(err_ok(blocks_append(txn, &b, r, b.tx_count)));
+        parent = b.hash;
+    }
+    cr_assert(err_ok(db_commit(txn)));
+    db_close(db);
+
+    static const struct {
+        const char *name;
+        enum db_table table;
+        size_t at; ///< byte of the value that is flipped
+        const char *says;
+    } rows[] = {
+        {"header", DB_HEADERS, 40, "headers 0x0000000000000003"},
+        {"header's hash", DB_HEADERS, 3, "headers 0x0000000000000003"},
+        {"body", DB_BODIES, 4 + 3 * 20 + 30, "bodies 0x0000000000000003"},
+        {"receipts", DB_RECEIPTS, 20, "receipts 0x0000000000000003"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const be64_t key = be64(3);
+        cr_assert(err_ok(schema_open(&db, dir.path, false, false)));
+        bytes_t value;
+        uint8_t copy[8192];
+        cr_assert(err_ok(db_begin_write(db, &txn)));
+        cr_assert(err_ok(db_get(txn, rows[i].table, BYTES_OF(key), &value)));
+        cr_assert_lt(value.len, sizeof copy);
+        memcpy(copy, value.data, value.len);
+        copy[rows[i].at] ^= 1;
+        const size_t len = value.len;
+        cr_assert(err_ok(db_put(txn, rows[i].table, BYTES_OF(key), bytes_make(copy, len))));
+
+        struct block got;
+        struct receipt *receipts;
+        size_t count;
+        err_t err = blocks_get(txn, &got, &arena, 3);
+        if (err_ok(err)) err = blocks_receipts(txn, &receipts, &count, &arena, 3);
+        cr_expect_eq(err.kind, ERR_CORRUPT, "%s: %s", rows[i].name, err_text(err));
+        struct db_damage_note note = {""};
+        cr_expect(db_damaged(db, &note), "%s", rows[i].name);
+        cr_expect(strncmp(note.text, rows[i].says, strlen(rows[i].says)) == 0, "%s: %s",
+                  rows[i].name, note.text);
+        db_abort(txn);
+        db_close(db);
+    }
+
+    // Look-ups that lead elsewhere.
+    cr_assert(err_ok(schema_open(&db, dir.path, false, false)));
+    cr_assert(err_ok(db_begin_write(db, &txn)));
+    const be64_t wrong = be64(2);
+    cr_assert(err_ok(db_put(txn, DB_HASHES, BYTES_OF(b.hash), BYTES_OF(wrong))));
+    uint64_t number;
+    cr_expect_eq(blocks_number_of(txn, &number, &b.hash).kind, ERR_CORRUPT);
+    struct block got;
+    cr_assert(err_ok(blocks_get(txn, &got, &arena, 3)));
+    const struct tx_location places[] = {{3, 1}, {3, 9}};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        cr_expect_eq(blocks_check_tx(txn, &got, &places[i], &b.txs[0].hash).kind, ERR_CORRUPT);
+    db_abort(txn);
+    db_close(db);
+    arena_deinit(&arena);
+    temp_dir_remove(&dir);
 }
