@@ -254,7 +254,7 @@ static bool execute_create(struct outcome *o, struct tx_result *out, const struc
                                .value = r->tx->value_wei,
                                .initcode = r->tx->data};
     vm_create(r->vm, o, &c);
-    out->has_contract_address = o->status == EVM_SUCCESS;
+    out->has_contract_address = true;
     out->contract_address = address;
     return true;
 }

@@ -75,7 +75,7 @@ struct tx_result {
     uint64_t gas_used;   ///< after refund (and EIP-7623's floor)
     uint64_t gas_refund; ///< what was given back
     bytes_t output;      ///< return data or revert data; valid until the next execution on vm
-    bool has_contract_address;
+    bool has_contract_address; ///< of every creation, failed ones too, as clients report it
     address_t contract_address;
     u256_t effective_gas_price;
     const struct log_entry *logs; ///< in the overlay's arena; none unless it succeeded

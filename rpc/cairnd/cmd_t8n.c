@@ -55,7 +55,7 @@ static int help(void)
         "                        secretKey; or the hex text of an RLP list\n"
         "                        FILE may be stdin: {\"alloc\": .., \"env\": .., \"txs\": ..} or "
         "txsRlp\n"
-        "  --state.fork F        Frontier .. Prague (Prague)\n"
+        "  --state.fork F        Frontier .. Prague, BerlinToLondonAt5 and the like (Prague)\n"
         "  --state.chainid N     (1)\n"
         "  --state.reward WEI    to the coinbase; -1: none, nor is it touched (0)\n"
         "  --output.basedir DIR  of the outputs and traces; made if it is not there\n"
@@ -115,14 +115,7 @@ static int read_flags(struct options *o, int argc, char **argv)
 static int read_rules(struct t8n *t, const struct options *o)
 {
     u256_t number;
-    if (!err_ok(fixture_read_fork(&t->rev, o->fork))) {
-        return fail(EXIT_USAGE,
-                    "--state.fork is \"%s\", and there are no rules of that name\n"
-                    "hint: one of Frontier, Homestead, EIP150, EIP158, Byzantium, "
-                    "ConstantinopleFix, Istanbul, Berlin, London, Paris, Shanghai, "
-                    "Cancun, Prague",
-                    o->fork);
-    }
+    t->fork = o->fork;
     if (!err_ok(u256_parse(&number, bytes_of_str(o->chain_id))) || !u256_fits_u64(&number)) {
         return fail(EXIT_USAGE, "--state.chainid is \"%s\", expected a number", o->chain_id);
     }
@@ -267,6 +260,15 @@ static int transition(const struct options *o, struct t8n *t, const struct input
     if (err_ok(err)) {
         what = "txs";
         err = t8n_read_txs(t, arena, in->txs, &detail);
+    }
+    if (err.kind == ERR_UNSUPPORTED) {
+        return fail(EXIT_USAGE,
+                    "--state.fork is \"%s\", and there are no rules of that name\n"
+                    "hint: one of Frontier, Homestead, EIP150, EIP158, Byzantium, "
+                    "Constantinople, ConstantinopleFix, Istanbul, MuirGlacier, Berlin, London, "
+                    "ArrowGlacier, GrayGlacier, Paris, Shanghai, Cancun, Prague, or a change from "
+                    "one to the next, such as BerlinToLondonAt5 or ShanghaiToCancunAtTime15k",
+                    o->fork);
     }
     if (!err_ok(err)) {
         return fail(exit_of(err), "%s: %s", what,

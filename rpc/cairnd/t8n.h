@@ -44,7 +44,9 @@ struct t8n_tx {
 
 /// What was asked for.
 struct t8n {
-    enum revision rev;
+    const char *fork;    ///< as it was named; "BerlinToLondonAt5" needs the block to decide
+    enum revision rev;   ///< decided by t8n_read_env
+    uint64_t bomb_delay; ///< blocks by which the fork's difficulty bomb is put off
     uint64_t chain_id;
     bool rewards; ///< even zero: then the coinbase is touched
     uint64_t reward_wei;
@@ -53,10 +55,27 @@ struct t8n {
     size_t tx_count;
 };
 
-/// Reads the surroundings and checks that the fork has what it needs; computes base fee and
-/// excess blob gas from the parent's where they are not given. `t->rev` is set.
-/// @return ERR_MALFORMED, ERR_INVALID (something the fork needs is missing: the error's text
-///         says what), ERR_FULL
+/// Decides which rules `t->fork` names for a block.
+/// @return ERR_UNSUPPORTED if there are none of that name
+MUST_USE err_t t8n_choose_rules(struct t8n *t, uint64_t number, uint64_t timestamp_s);
+
+/// What the difficulty of a block before the Merge follows from.
+struct t8n_parent {
+    u256_t difficulty;
+    uint64_t timestamp_s; ///< before the block's own
+    bool has_ommers;
+};
+
+/// The difficulty of `t->env.header` (number and timestamp are set; number above zero) under
+/// the fork's rules: Frontier's, Homestead's (EIP-2) or Byzantium's (EIP-100) with its bomb.
+/// @return ERR_INVALID beyond 256 bits
+MUST_USE err_t t8n_difficulty(u256_t *out, const struct t8n *t, const struct t8n_parent *parent);
+
+/// Reads the surroundings, decides the rules, and checks that they have what they need;
+/// computes base fee, excess blob gas and difficulty from the parent's where they are not
+/// given. `t->fork` is set.
+/// @return ERR_UNSUPPORTED (no rules of that name), ERR_MALFORMED, ERR_INVALID (something the
+///         fork needs is missing: the error's text says what), ERR_FULL
 MUST_USE err_t t8n_read_env(struct t8n *t, struct arena *arena, const json_t *env,
                             struct fixture_detail *detail);
 

@@ -84,7 +84,7 @@ static json_t *receipt_json(const struct receipt *r, struct place *p)
     }
     if (r->type != TX_LEGACY) put(&o, "type", ethjson_u64(r->type));
     put(&o, "root", ethjson_data(r->has_status ? BYTES_NONE : BYTES_OF(r->post_root)));
-    put(&o, "status", ethjson_u64(r->has_status && r->succeeded));
+    put(&o, "status", ethjson_u64(r->succeeded));
     put(&o, "cumulativeGasUsed", ethjson_u64(r->cumulative_gas_used));
     put(&o, "logsBloom", bloom_json(&r->bloom));
     put(&o, "logs", logs);

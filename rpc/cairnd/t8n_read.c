@@ -2,6 +2,7 @@
 #include "rpc/cairnd/t8n.h"
 
 #include "chain/codec/rlp.h"
+#include "chain/crypto/keccak.h"
 #include "vm/tx_check.h"
 
 #include <stdlib.h>
@@ -67,21 +68,48 @@ static err_t read_blob_gas(struct t8n *t, const json_t *env, struct fixture_deta
     return OK;
 }
 
+static err_t read_difficulty(struct t8n *t, const json_t *env, struct fixture_detail *detail)
+{
+    struct header *h = &t->env.header;
+    if (fixture_has(env, "currentDifficulty")) {
+        return fixture_get_u256(&h->difficulty, env, "currentDifficulty", detail);
+    }
+    if (!fixture_has(env, "parentDifficulty")) {
+        return FAIL(INVALID, "the fork is before the Merge: env needs currentDifficulty or "
+                             "parentDifficulty");
+    }
+    if (h->number == 0) return FAIL(INVALID, "block 0 has no parent: env needs currentDifficulty");
+    struct t8n_parent parent = {.timestamp_s = 0};
+    TRY(fixture_get_u256(&parent.difficulty, env, "parentDifficulty", detail));
+    if (fixture_has(env, "parentTimestamp")) {
+        TRY(fixture_get_u64(&parent.timestamp_s, env, "parentTimestamp", detail));
+    }
+    if (fixture_has(env, "parentUncleHash")) {
+        static const hash_t nothing = {{0}};
+        hash_t ommers;
+        TRY(fixture_get_hash(&ommers, env, "parentUncleHash", detail));
+        parent.has_ommers = !hash_eq(&ommers, &KECCAK_RLP_LIST) && !hash_eq(&ommers, &nothing);
+    }
+    if (h->timestamp_s <= parent.timestamp_s) {
+        return FAIL(INVALID, "currentTimestamp is not after parentTimestamp");
+    }
+    return t8n_difficulty(&h->difficulty, t, &parent);
+}
+
 static err_t read_merge(struct t8n *t, const json_t *env, struct fixture_detail *detail)
 {
     struct header *h = &t->env.header;
-    const bool has_difficulty = fixture_has(env, "currentDifficulty");
-    if (has_difficulty) TRY(fixture_get_u256(&h->difficulty, env, "currentDifficulty", detail));
     if (fixture_has(env, "currentRandom")) {
         TRY(fixture_get_hash(&h->mix_hash, env, "currentRandom", detail));
     } else if (t->rev >= REV_PARIS) {
         return FAIL(INVALID, "the fork is after the Merge: env needs currentRandom");
     }
-    if (t->rev >= REV_PARIS && !u256_is_zero(&h->difficulty)) {
-        return FAIL(INVALID, "after the Merge currentDifficulty must be zero or left out of env");
+    if (t->rev < REV_PARIS) return read_difficulty(t, env, detail);
+    if (fixture_has(env, "currentDifficulty")) {
+        TRY(fixture_get_u256(&h->difficulty, env, "currentDifficulty", detail));
     }
-    if (t->rev < REV_PARIS && !has_difficulty) {
-        return FAIL(INVALID, "the fork is before the Merge: env needs currentDifficulty");
+    if (!u256_is_zero(&h->difficulty)) {
+        return FAIL(INVALID, "after the Merge currentDifficulty must be zero or left out of env");
     }
     return OK;
 }
@@ -164,12 +192,14 @@ err_t t8n_read_env(struct t8n *t, struct arena *arena, const json_t *env,
                    struct fixture_detail *detail)
 {
     if (!json_is_object(env)) return fixture_refuse(detail, "env", env, "an object");
-    t->env = (struct t8n_env){.header = {.field_count = fields_of(t->rev)}};
+    t->env = (struct t8n_env){0};
     struct header *h = &t->env.header;
     TRY(fixture_get_address(&h->coinbase, env, "currentCoinbase", detail));
     TRY(fixture_get_u64(&h->gas_limit, env, "currentGasLimit", detail));
     TRY(fixture_get_u64(&h->number, env, "currentNumber", detail));
     TRY(fixture_get_u64(&h->timestamp_s, env, "currentTimestamp", detail));
+    TRY(t8n_choose_rules(t, h->number, h->timestamp_s));
+    h->field_count = fields_of(t->rev);
     TRY(read_base_fee(t, env, detail));
     TRY(read_withdrawals(t, arena, env, detail));
     TRY(read_merge(t, env, detail));

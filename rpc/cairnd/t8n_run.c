@@ -51,7 +51,7 @@ static hash_t given_block_hash(void *ctx, uint64_t number)
 __attribute__((format(printf, 2, 3))) static const char *text_in(struct arena *arena,
                                                                  const char *fmt, ...)
 {
-    char text[256];
+    char text[512];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
@@ -61,18 +61,86 @@ __attribute__((format(printf, 2, 3))) static const char *text_in(struct arena *a
     return full ? "rejected" : (const char *)copy.data;
 }
 
+/// gas limit * max fee + value; false beyond 256 bits
+static bool whole_cost(u256_t *out, const struct tx *tx)
+{
+    const u256_t limit = u256_from_u64(tx->gas_limit);
+    return u256_mul_checked(out, &limit, &tx->max_fee_per_gas) &&
+           u256_add_checked(out, out, &tx->value_wei);
+}
+
+/// Of several faults go-ethereum names another one first than the executable specification,
+/// whose order is tx_execute's: what the sender's account says, then fees, then sizes.
+static enum tx_validity first_objection(const struct run *r, const struct tx *tx,
+                                        const struct account *sender, bool sender_is_code,
+                                        enum tx_validity v)
+{
+    if (v == TX_TYPE_NOT_SUPPORTED || v == TX_WRONG_CHAIN_ID || v == TX_BAD_SIGNATURE) return v;
+    if (tx->nonce < sender->nonce) return TX_NONCE_TOO_LOW;
+    if (tx->nonce > sender->nonce) return TX_NONCE_TOO_HIGH;
+    if (tx->nonce == UINT64_MAX) return TX_NONCE_IS_MAX;
+    if (sender_is_code) return TX_SENDER_NOT_EOA;
+    if (u256_lt(&tx->max_fee_per_gas, &tx->max_priority_fee_per_gas)) {
+        return TX_PRIORITY_ABOVE_MAX_FEE;
+    }
+    if (u256_lt(&tx->max_fee_per_gas, &r->block.ctx.base_fee_wei)) return TX_MAX_FEE_BELOW_BASE_FEE;
+    if (v == TX_SET_CODE_CREATES || v == TX_EMPTY_AUTHORIZATION_LIST) return v;
+    if (v == TX_INITCODE_TOO_LARGE) return v;
+    if (tx->gas_limit > r->block.ctx.gas_limit - r->block.gas_used) return TX_GAS_EXCEEDS_BLOCK;
+    u256_t cost;
+    if (!whole_cost(&cost, tx) || u256_lt(&sender->balance_wei, &cost)) {
+        return TX_INSUFFICIENT_FUNDS;
+    }
+    return v;
+}
+
 /// The reason as go-ethereum words it, with what it saw and wanted: generators match on it.
 static const char *why(const struct run *r, const struct tx *tx, enum tx_validity v)
 {
-    const char *base = tx_validity_text(v);
     const struct address_text from = address_to_checksum(&tx->sender);
     const struct state_view view = overlay_as_view(r->world);
     struct account sender = account_none();
+    bytes_t code = BYTES_NONE;
     bool exists;
-    if (!err_ok(view.account(view.ctx, &sender, &exists, &tx->sender))) return base;
+    if (!err_ok(view.account(view.ctx, &sender, &exists, &tx->sender)) ||
+        !err_ok(view.code(view.ctx, &code, &sender.code_hash))) {
+        return tx_validity_text(v);
+    }
+    const bool delegated = code.len == 23 && memcmp(code.data, "\xef\x01\x00", 3) == 0;
+    v = first_objection(r, tx, &sender, code.len != 0 && !delegated, v);
+    const char *base = tx_validity_text(v);
+    u256_t cost;
     if (v == TX_NONCE_TOO_LOW || v == TX_NONCE_TOO_HIGH) {
         return text_in(r->arena, "%s: address %s, tx: %" PRIu64 " state: %" PRIu64, base, from.s,
                        tx->nonce, sender.nonce);
+    }
+    if (v == TX_NONCE_IS_MAX) {
+        return text_in(r->arena, "%s: address %s, nonce: %" PRIu64, base, from.s, sender.nonce);
+    }
+    if (v == TX_SENDER_NOT_EOA) {
+        return text_in(r->arena, "%s: address %s, len(code): %zu", base, from.s, code.len);
+    }
+    if (v == TX_PRIORITY_ABOVE_MAX_FEE) {
+        return text_in(r->arena, "%s: address %s, maxPriorityFeePerGas: %s, maxFeePerGas: %s", base,
+                       from.s, u256_dec(&tx->max_priority_fee_per_gas).s,
+                       u256_dec(&tx->max_fee_per_gas).s);
+    }
+    if (v == TX_MAX_FEE_BELOW_BASE_FEE) {
+        return text_in(r->arena, "%s: address %s, maxFeePerGas: %s, baseFee: %s", base, from.s,
+                       u256_dec(&tx->max_fee_per_gas).s, u256_dec(&r->block.ctx.base_fee_wei).s);
+    }
+    if (v == TX_SET_CODE_CREATES || v == TX_EMPTY_AUTHORIZATION_LIST) {
+        return text_in(r->arena, "%s (sender %s)", base, from.s);
+    }
+    if (v == TX_INITCODE_TOO_LARGE) {
+        return text_in(r->arena, "%s: code size %zu limit 49152", base, tx->data.len);
+    }
+    if (v == TX_INSUFFICIENT_FUNDS && whole_cost(&cost, tx)) {
+        return text_in(r->arena, "%s: address %s have %s want %s", base, from.s,
+                       u256_dec(&sender.balance_wei).s, u256_dec(&cost).s);
+    }
+    if (v == TX_INSUFFICIENT_FUNDS) {
+        return text_in(r->arena, "%s: address %s required balance exceeds 256 bits", base, from.s);
     }
     if (v == TX_INTRINSIC_GAS_TOO_LOW) {
         return text_in(r->arena, "%s: have %" PRIu64 ", want %" PRIu64, base, tx->gas_limit,
@@ -81,13 +149,6 @@ static const char *why(const struct run *r, const struct tx *tx, enum tx_validit
     if (v == TX_FLOOR_GAS_TOO_LOW) {
         return text_in(r->arena, "%s: have %" PRIu64 ", want %" PRIu64, base, tx->gas_limit,
                        tx_floor_gas(tx, r->t->rev));
-    }
-    if (v == TX_MAX_FEE_BELOW_BASE_FEE) {
-        return text_in(r->arena, "%s: address %s, maxFeePerGas: %s, baseFee: %s", base, from.s,
-                       u256_dec(&tx->max_fee_per_gas).s, u256_dec(&r->block.ctx.base_fee_wei).s);
-    }
-    if (v == TX_INSUFFICIENT_FUNDS || v == TX_SENDER_NOT_EOA || v == TX_NONCE_IS_MAX) {
-        return text_in(r->arena, "%s: address %s", base, from.s);
     }
     return v == TX_GAS_EXCEEDS_BLOCK ? "gas limit reached" : base;
 }

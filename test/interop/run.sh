@@ -50,5 +50,25 @@ if "$work/node_modules/.bin/anvil" --version >/dev/null 2>&1; then
 else
     missing contracts "anvil has no binary for this machine"
 fi
+# go-ethereum's own tool beside ours: EVM=path, or `evm` where go installs programs.
+vectors=${CAIRN_UNPACKED:-$root/build/vectors}
+gobin=$(go env GOBIN 2>/dev/null || :)
+gopath=$(go env GOPATH 2>/dev/null || :)
+for evm in "${EVM:-}" "$(command -v evm || :)" "${gobin:+$gobin/evm}" "${gopath:+$gopath/bin/evm}"; do
+    [ -z "$evm" ] || [ ! -x "$evm" ] || break
+    evm=
+done
+if [ -z "$evm" ]; then
+    if command -v go >/dev/null 2>&1; then
+        missing geth "no evm: go install github.com/ethereum/go-ethereum/cmd/evm@v1.17.10, or set EVM"
+    else
+        missing geth "go is absent"
+    fi
+elif [ ! -d "$vectors" ]; then
+    missing geth "make vectors"
+else
+    "${PYTHON:-/usr/bin/python3}" "$root/test/interop/geth.py" --evm "$evm" --cairnd "$CAIRND" \
+        --vectors "$vectors" --count "${GETH_COUNT:-60}" --seed "${GETH_SEED:-1}" || failed=$((failed + 1))
+fi
 echo "interop: $failed failed${skipped:+, not run: $skipped}"
 [ "$failed" -eq 0 ]
