@@ -89,7 +89,7 @@ static enum exit_code list_names(struct ctx *ctx, char ***out, size_t *count)
     return EXIT_DONE;
 }
 
-static char *account_path(const struct ctx *ctx, const char *name)
+char *account_path(const struct ctx *ctx, const char *name)
 {
     char file[NAME_MAX_LEN + 8];
     (void)snprintf(file, sizeof file, "%s.json", name);
@@ -233,6 +233,30 @@ enum exit_code account_viewer(struct ctx *ctx, address_t *out)
     return EXIT_DONE;
 }
 
+enum exit_code account_decrypt(struct ctx *ctx, struct secret_key *out, bytes_t json,
+                               const char *name)
+{
+    const bool asks = ctx->set.password_file == NULL && ctx->set.password_fd < 0;
+    char password[PASSWORD_MAX];
+    char prompt[128];
+    (void)snprintf(prompt, sizeof prompt, "Password of %.90s", name);
+    enum exit_code code = EXIT_ACCOUNT;
+    for (int left = asks ? TRIES : 1; left > 0 && code == EXIT_ACCOUNT; left--) {
+        code = out_password(ctx, password, sizeof password, prompt, false);
+        if (code != EXIT_DONE) break;
+        const err_t err = keystore_decrypt(out, json, bytes_of_str(password));
+        if (err.kind == ERR_MISMATCH) {
+            code = fail(ctx, EXIT_ACCOUNT, NULL, "wrong password for %s (or its file is damaged)",
+                        name);
+            if (left > 1) out_note(ctx, "Wrong password; %d tries left.", left - 1);
+        } else if (!err_ok(err)) {
+            code = fail_err(ctx, EXIT_STORE, name, err);
+        }
+    }
+    secret_wipe(password, sizeof password);
+    return code;
+}
+
 enum exit_code account_unlock(struct ctx *ctx, struct secret_key **out, const struct account *a)
 {
     char *text;
@@ -244,26 +268,16 @@ enum exit_code account_unlock(struct ctx *ctx, struct secret_key **out, const st
         free(text);
         return fail_err(ctx, EXIT_INTERNAL, "locking memory for the key", err);
     }
-
-    const bool asks = ctx->set.password_file == NULL && ctx->set.password_fd < 0;
-    char password[PASSWORD_MAX];
-    char prompt[128];
-    (void)snprintf(prompt, sizeof prompt, "Password of %s", a->name);
-    enum exit_code code = EXIT_ACCOUNT;
-    for (int left = asks ? TRIES : 1; left > 0 && code == EXIT_ACCOUNT; left--) {
-        code = out_password(ctx, password, sizeof password, prompt, false);
-        if (code != EXIT_DONE) break;
-        err = keystore_decrypt(*out, bytes_make(text, len), bytes_of_str(password));
-        if (err.kind == ERR_MISMATCH) {
-            code = fail(ctx, EXIT_ACCOUNT, NULL, "wrong password for %s (or its file is damaged)",
-                        a->name);
-            if (left > 1) out_note(ctx, "Wrong password; %d tries left.", left - 1);
-        } else if (!err_ok(err)) {
-            code = fail_err(ctx, EXIT_STORE, a->path, err);
-        }
-    }
-    secret_wipe(password, sizeof password);
+    enum exit_code code = account_decrypt(ctx, *out, bytes_make(text, len), a->name);
     free(text);
+    // The file says whose key it is; the key decides.
+    secp_pubkey_t pub;
+    address_t is = {0};
+    if (code == EXIT_DONE && err_ok(secp_pubkey_of(&pub, *out))) is = secp_address(&pub);
+    if (code == EXIT_DONE && !address_eq(&is, &a->address))
+        code = fail(ctx, EXIT_STORE, "restore the file from a backup",
+                    "the file of %s holds the key of %s, not of %s", a->name, text_address(&is).s,
+                    text_address(&a->address).s);
     if (code != EXIT_DONE) {
         secret_free(*out);
         *out = NULL;
@@ -271,8 +285,22 @@ enum exit_code account_unlock(struct ctx *ctx, struct secret_key **out, const st
     return code;
 }
 
-enum exit_code account_save(struct ctx *ctx, const char *name, const struct secret_key *key,
-                            const char *password, bool light)
+enum exit_code account_sign(struct ctx *ctx, secp_sig_t *out, const struct account *a,
+                            const hash_t *digest)
+{
+    struct secret_key *key;
+    STEP(account_unlock(ctx, &key, a));
+    *out = secp_sign(key, digest);
+    secret_free(key);
+    // A fault in the computation must not become a leaked key.
+    address_t signer;
+    if (!err_ok(secp_recover_address(&signer, out, digest)) || !address_eq(&signer, &a->address))
+        return fail(ctx, EXIT_INTERNAL, NULL, "the signature does not verify");
+    return EXIT_DONE;
+}
+
+static enum exit_code save(struct ctx *ctx, const char *name, const struct secret_key *key,
+                           const char *password, bool light, bool replace)
 {
     char *dir = keystore_dir(ctx);
     const enum exit_code made = profile_make_dir(ctx, dir);
@@ -284,7 +312,7 @@ enum exit_code account_save(struct ctx *ctx, const char *name, const struct secr
                                  light ? KEYSTORE_COST_LIGHT : KEYSTORE_COST_DEFAULT);
     if (!err_ok(err)) return fail_err(ctx, EXIT_INTERNAL, "encrypting the key", err);
     char *path = account_path(ctx, name);
-    err = secret_file_write(path, bytes_of_str(json), false);
+    err = secret_file_write(path, bytes_of_str(json), replace);
     free(json);
     enum exit_code code = EXIT_DONE;
     if (err.kind == ERR_BUSY)
@@ -294,4 +322,16 @@ enum exit_code account_save(struct ctx *ctx, const char *name, const struct secr
         code = fail_err(ctx, EXIT_STORE, path, err);
     free(path);
     return code;
+}
+
+enum exit_code account_save(struct ctx *ctx, const char *name, const struct secret_key *key,
+                            const char *password, bool light)
+{
+    return save(ctx, name, key, password, light, false);
+}
+
+enum exit_code account_replace(struct ctx *ctx, const char *name, const struct secret_key *key,
+                               const char *password, bool light)
+{
+    return save(ctx, name, key, password, light, true);
 }

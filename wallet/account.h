@@ -4,6 +4,7 @@
 /// The wallet's accounts: one keystore file each (version 3, scrypt, mode 0600), named
 /// NAME.json in the folder `keystore` of the wallet's data.
 
+#include "chain/crypto/secp.h"
 #include "chain/crypto/secret.h"
 #include "wallet/ctx.h"
 
@@ -37,6 +38,18 @@ enum exit_code account_list(struct ctx *ctx, json_t **out);
 /// key. @return EXIT_ACCOUNT for a wrong password
 enum exit_code account_unlock(struct ctx *ctx, struct secret_key **out, const struct account *a);
 
+/// Unlocks the account and signs one digest with it.
+enum exit_code account_sign(struct ctx *ctx, secp_sig_t *out, const struct account *a,
+                            const hash_t *digest);
+
+/// Decrypts a keystore file whose password the person types (`prompt`) or gives by file or
+/// descriptor. @return EXIT_ACCOUNT for a wrong password or a damaged file
+enum exit_code account_decrypt(struct ctx *ctx, struct secret_key *out, bytes_t json,
+                               const char *name);
+
+/// The path of an account's file; the caller frees. `name` is well-formed.
+char *account_path(const struct ctx *ctx, const char *name);
+
 /// Is there a keystore file of this name? `name` is well-formed (account_name_ok).
 bool account_exists(const struct ctx *ctx, const char *name);
 
@@ -45,6 +58,11 @@ bool account_exists(const struct ctx *ctx, const char *name);
 /// @return EXIT_STORE if the name is taken or the folder cannot be written
 enum exit_code account_save(struct ctx *ctx, const char *name, const struct secret_key *key,
                             const char *password, bool light);
+
+/// As account_save, in place of the account's file. The old one is there until the new one
+/// is on disk.
+enum exit_code account_replace(struct ctx *ctx, const char *name, const struct secret_key *key,
+                               const char *password, bool light);
 
 /// Letters, digits, `.`, `_`, `-`; at most 64; not starting with a dot or a dash, and
 /// no address.

@@ -135,19 +135,9 @@ static enum exit_code key_from_keystore(struct ctx *ctx, struct secret_key *key,
 {
     char *text;
     size_t len;
-    err_t err = file_read(&text, &len, path, KEY_FILE_MAX);
+    const err_t err = file_read(&text, &len, path, KEY_FILE_MAX);
     if (!err_ok(err)) return fail_err(ctx, EXIT_USAGE, path, err);
-    char password[PASSWORD_MAX];
-    enum exit_code code =
-        out_password(ctx, password, sizeof password, "Password of that file", false);
-    if (code == EXIT_DONE) {
-        err = keystore_decrypt(key, bytes_make(text, len), bytes_of_str(password));
-        if (err.kind == ERR_MISMATCH)
-            code = fail(ctx, EXIT_ACCOUNT, NULL, "wrong password for %s (or it is damaged)", path);
-        else if (!err_ok(err))
-            code = fail_err(ctx, EXIT_USAGE, path, err);
-    }
-    secret_wipe(password, sizeof password);
+    const enum exit_code code = account_decrypt(ctx, key, bytes_make(text, len), path);
     free(text);
     return code;
 }

@@ -28,6 +28,7 @@ static void artifact_free(struct artifact *f)
 {
     json_decref(f->json);
     free(f->code);
+    *f = (struct artifact){0};
 }
 
 /// The bytecode's text within an artifact.

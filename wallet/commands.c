@@ -25,6 +25,31 @@ static const struct option_def import_options[] = {
     {"light-kdf", NULL, "cheap scrypt: tests and throw-away keys only"},
     {0},
 };
+static const struct option_def export_options[] = {
+    {"out", "FILE", "where it goes; must not exist (needed)"},
+    {"private-key", NULL, "the bare key in hex instead of the keystore file (dangerous)"},
+    {0},
+};
+static const struct option_def passwd_options[] = {
+    {"new-password-file", "F", "the new password is the first line of F"},
+    {"light-kdf", NULL, "cheap scrypt: tests and throw-away keys only"},
+    {0},
+};
+static const struct option_def sign_options[] = {
+    {"text", "TEXT", "the message itself instead of a file"},
+    {0},
+};
+static const struct option_def verify_signature_options[] = {
+    {"text", "TEXT", "the message itself instead of a file"},
+    {"signature", "0x..", "65 bytes: r, s, v (needed)"},
+    {"signer", "ACCOUNT|ADDRESS", "who must have signed; else the answer says who did"},
+    {0},
+};
+static const struct option_def typed_verify_options[] = {
+    {"signature", "0x..", "65 bytes: r, s, v (needed)"},
+    {"signer", "ACCOUNT|ADDRESS", "who must have signed; else the answer says who did"},
+    {0},
+};
 static const struct option_def add_options[] = {
     {"chain-id", "N", "refuse any other chain from the beginning"},
     {0},
@@ -163,6 +188,37 @@ const struct command COMMANDS[] = {
     {"account", "balance", "[ACCOUNT|ADDRESS]", 0, 1, "Shows ether, tokens and nonce.", NULL,
      {"cairn account balance alice", "cairn account balance --json"},
      "cairn reward balance", cmd_account_balance},
+
+    {"account", "export", "ACCOUNT", 1, 1, "Copies an account's keystore file out of the wallet.",
+     export_options,
+     {"cairn account export alice --out alice.json"}, "cairn account import", cmd_account_export},
+    {"account", "rename", "ACCOUNT NAME", 2, 2, "Gives an account another name.", NULL,
+     {"cairn account rename alice alice.old"}, NULL, cmd_account_rename},
+    {"account", "passwd", "ACCOUNT", 1, 1, "Changes an account's password.", passwd_options,
+     {"cairn account passwd alice"}, NULL, cmd_account_passwd},
+    {"account", "remove", "ACCOUNT", 1, 1, "Deletes an account's key from this machine.", NULL,
+     {"cairn account remove alice"}, "cairn account backup", cmd_account_remove},
+    {"account", "backup", "FOLDER", 1, 1,
+     "Copies all keys, the salts of commits and the networks into a new folder.", NULL,
+     {"cairn account backup /media/usb/cairn"}, "cairn help keys", cmd_account_backup},
+
+    {"sign", "message", "[FILE]", 0, 1, "Signs a message (EIP-191); `-` is standard input.",
+     sign_options,
+     {"cairn sign message letter.txt --account alice", "cairn sign message --text hello"},
+     "cairn verify message", cmd_sign_message},
+    {"sign", "typed", "FILE", 1, 1, "Signs typed data (EIP-712) after showing every field.", NULL,
+     {"cairn sign typed vote.json --account alice"}, "cairn verify typed", cmd_sign_typed},
+    {"verify", "message", "[FILE]", 0, 1, "Says who signed a message; 16 if not --signer.",
+     verify_signature_options,
+     {"cairn verify message letter.txt --signature 0x... --signer alice"}, "cairn sign message",
+     cmd_verify_message},
+    {"verify", "typed", "FILE", 1, 1, "Says who signed typed data; 16 if not --signer.",
+     typed_verify_options,
+     {"cairn verify typed vote.json --signature 0x... --signer alice"}, "cairn sign typed",
+     cmd_verify_typed},
+
+    {"config", "show", "", 0, 0, "Shows every setting and where it comes from.", NULL,
+     {"cairn config show", "cairn config show --json"}, "cairn network list", cmd_config_show},
 
     {"network", "add", "NAME", 1, 1, "Names a network (--rpc URL) and pins its chain.", add_options,
      {"cairn network add clinic --rpc http://10.0.0.5:8545"}, NULL, cmd_network_add},

@@ -13,6 +13,19 @@ COMMAND(cmd_account_list);
 COMMAND(cmd_account_show);
 COMMAND(cmd_account_balance);
 
+COMMAND(cmd_account_export);
+COMMAND(cmd_account_rename);
+COMMAND(cmd_account_passwd);
+COMMAND(cmd_account_remove);
+COMMAND(cmd_account_backup);
+
+COMMAND(cmd_sign_message);
+COMMAND(cmd_sign_typed);
+COMMAND(cmd_verify_message);
+COMMAND(cmd_verify_typed);
+
+COMMAND(cmd_config_show);
+
 COMMAND(cmd_network_add);
 COMMAND(cmd_network_use);
 COMMAND(cmd_network_list);

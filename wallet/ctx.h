@@ -37,8 +37,11 @@ struct settings {
     const char *rpc;
     const char *rpc_source; ///< where `rpc` came from, for messages
     const char *network;
+    const char *network_source;
     const char *account;
+    const char *account_source;
     const char *password_file;
+    const char *password_source;
     int password_fd; ///< -1 if not given
     bool json;
     bool yes;
@@ -49,12 +52,14 @@ struct settings {
     bool dry_run;
     bool legacy;
     uint32_t timeout_s;
+    bool timeout_given;
     const char *unsigned_file;
     const char *gas_limit;
     const char *max_fee;
     const char *priority_fee;
     const char *nonce;
     const char *color; ///< auto, always, never
+    const char *color_source;
 };
 
 struct client;

@@ -336,12 +336,14 @@ static enum exit_code set_global(struct ctx *ctx, const char *name, const char *
         if (strcmp(name, texts[i].name) == 0) {
             *texts[i].text = value;
             if (strcmp(name, "rpc") == 0) s->rpc_source = "--rpc";
+            if (strcmp(name, "color") == 0) s->color_source = "--color";
             return EXIT_DONE;
         }
     }
     if (strcmp(name, "timeout") == 0) {
         const err_t err = text_parse_seconds(&s->timeout_s, value);
         if (!err_ok(err)) return fail_err(ctx, EXIT_USAGE, "--timeout", err);
+        s->timeout_given = true;
         return EXIT_DONE;
     }
     uint64_t fd;

@@ -158,16 +158,37 @@ enum exit_code profile_save(struct ctx *ctx)
     return code;
 }
 
+/// Fills a setting that no flag gave from the environment, and says where it came from.
+static void from_env(const char **value, const char **source, const char *flag, const char *name)
+{
+    *source = *value != NULL ? flag : "not set";
+    if (*value != NULL || env(name) == NULL) return;
+    *value = env(name);
+    *source = name;
+}
+
+/// As from_env, for what a network's profile says.
+static void from_profile(const char **value, const char **source, const json_t *profile,
+                         const char *member)
+{
+    const char *said = json_string_value(json_object_get(profile, member));
+    if (*value != NULL || said == NULL) return;
+    *value = said;
+    *source = "the network's profile";
+}
+
 enum exit_code profile_open(struct ctx *ctx)
 {
     STEP(find_homes(ctx));
     STEP(load_networks(ctx));
     struct settings *s = &ctx->set;
 
-    if (s->network == NULL) s->network = env("CAIRN_NETWORK");
+    from_env(&s->network, &s->network_source, "--network", "CAIRN_NETWORK");
     const bool asked = s->network != NULL;
-    if (s->network == NULL)
+    if (s->network == NULL) {
         s->network = json_string_value(json_object_get(ctx->networks, "current"));
+        if (s->network != NULL) s->network_source = "cairn network use";
+    }
     const json_t *profile =
         s->network != NULL ? json_object_get(json_object_get(ctx->networks, "networks"), s->network)
                            : NULL;
@@ -181,22 +202,22 @@ enum exit_code profile_open(struct ctx *ctx)
     // An address that was given by itself leaves the current profile alone.
     if (s->rpc != NULL && !asked) {
         s->network = NULL;
+        s->network_source = "not set";
         profile = NULL;
     }
-    if (s->rpc == NULL && profile != NULL) {
-        s->rpc = json_string_value(json_object_get(profile, "rpc"));
-        s->rpc_source = "the network's profile";
-    }
+    from_profile(&s->rpc, &s->rpc_source, profile, "rpc");
     if (s->rpc == NULL) {
         s->rpc = DEFAULT_RPC;
         s->rpc_source = "the default; set it with --rpc or CAIRN_RPC";
     }
 
-    if (s->account == NULL) s->account = env("CAIRN_ACCOUNT");
-    if (s->account == NULL && profile != NULL)
-        s->account = json_string_value(json_object_get(profile, "account"));
-    if (s->password_file == NULL) s->password_file = env("CAIRN_PASSWORD_FILE");
-    if (env("NO_COLOR") != NULL && strcmp(s->color, "auto") == 0) s->color = "never";
+    from_env(&s->account, &s->account_source, "--account", "CAIRN_ACCOUNT");
+    from_profile(&s->account, &s->account_source, profile, "account");
+    from_env(&s->password_file, &s->password_source, "--password-file", "CAIRN_PASSWORD_FILE");
+    if (env("NO_COLOR") != NULL && s->color_source == NULL) {
+        s->color = "never";
+        s->color_source = "NO_COLOR";
+    }
     return EXIT_DONE;
 }
 

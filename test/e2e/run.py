@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
 
 # In the order of their running; each is a module scenario_<name>.py with run(sandbox, rng).
-CI = ["smoke", "cli", "wallet", "wallet_tx", "kill9", "hostile_rpc", "damage", "journal", "bitflip", "statetest"]
+CI = ["smoke", "cli", "wallet", "wallet_tx", "wallet_keys", "kill9", "hostile_rpc", "damage", "journal", "bitflip", "statetest"]
 SOAK = ["kill9_long"]
 
 
