@@ -61,6 +61,7 @@ struct eth_status {
     uint64_t earliest; ///< eth/69: first and last block on offer
     uint64_t latest;   ///< eth/69
 };
+/// Writes the form of that version.
 void eth_status_encode(struct buf *out, unsigned version, const struct eth_status *status);
 /// @return ERR_MISMATCH if it is of another version than the one agreed on; ERR_MALFORMED
 MUST_USE err_t eth_status_decode(struct eth_status *out, unsigned version, bytes_t payload);
@@ -76,6 +77,7 @@ struct eth_get_headers {
     uint64_t skip;
     bool reverse;
 };
+/// Writes and reads a request for headers. ERR_MALFORMED, ERR_LIMIT
 void eth_get_headers_encode(struct buf *out, const struct eth_get_headers *get);
 MUST_USE err_t eth_get_headers_decode(struct eth_get_headers *out, bytes_t payload);
 
@@ -84,6 +86,7 @@ struct eth_get {
     uint64_t id;
     struct rlp_reader hashes; ///< read with eth_next_hash
 };
+/// Writes a request for hashes.
 void eth_get_encode(struct buf *out, uint64_t id, const hash_t *hashes, size_t count);
 /// @param max  hashes; ERR_LIMIT above
 MUST_USE err_t eth_get_decode(struct eth_get *out, bytes_t payload, size_t max);
@@ -107,6 +110,7 @@ struct eth_answer_writer {
     size_t message;
     size_t list;
 };
+/// See eth_answer_writer.
 struct eth_answer_writer eth_answer_begin(struct buf *out, uint64_t id);
 void eth_answer_end(struct eth_answer_writer *w);
 
@@ -126,6 +130,7 @@ struct eth_block_hash {
     hash_t hash;
     uint64_t number;
 };
+/// Writes and reads NewBlockHashes.
 void eth_block_hashes_encode(struct buf *out, const struct eth_block_hash *hashes, size_t count);
 /// @param[out] out  room for `max`; ERR_LIMIT above
 MUST_USE err_t eth_block_hashes_decode(struct eth_block_hash *out, size_t *count, size_t max,
@@ -136,6 +141,7 @@ struct eth_block_range {
     uint64_t latest;
     hash_t latest_hash;
 };
+/// Writes and reads BlockRangeUpdate.
 void eth_block_range_encode(struct buf *out, const struct eth_block_range *range);
 /// @return ERR_INVALID if earliest is above latest
 MUST_USE err_t eth_block_range_decode(struct eth_block_range *out, bytes_t payload);
@@ -150,6 +156,7 @@ struct eth_pooled {
     uint8_t type;
     uint32_t size; ///< bytes of its canonical form; 0 with eth/66
 };
+/// Writes and reads NewPooledTransactionHashes, at most ETH_HASHES_MAX of them.
 void eth_pooled_encode(struct buf *out, unsigned version, const struct eth_pooled *txs,
                        size_t count);
 /// @param[out] out  room for `max`; ERR_LIMIT above
