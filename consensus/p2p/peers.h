@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Whom to know: which nodes to call and when, whom to let in, whom to leave alone for a while.
+///
+/// A consortium network needs no discovery: every node has a list of the others (*static* nodes)
+/// and calls each until it is there, again and again after 1, 2, 4 ... 30 s. Others may call in as
+/// long as there are places; a place is kept for every static node and every validator. Where
+/// there is an allow list nobody else gets in at all.
+///
+/// Two nodes that call each other at once would have two lines: both keep the one that the lower
+/// key began. A line that comes later takes the place of the old one, whose other end must have
+/// lost it.
+///
+/// Points: everybody has 100. Useless answers cost 10, points come back with time; without points
+/// a line is cut. A breach of protocol cuts it at once. A stranger is then left alone for ten
+/// minutes; a static node or a validator only as long as its backoff, for without them the network
+/// stops.
+///
+/// Pure; time comes in. Owner: the loop's thread.
+
+#include "chain/base/bytes.h"
+#include "chain/base/err.h"
+#include "consensus/p2p/enode.h"
+#include "consensus/p2p/session.h"
+
+#define PEERS_KNOWN_MAX 1024U ///< static nodes and remembered strangers
+#define PEERS_ALLOWED_MAX 1024U
+#define PEERS_BACKOFF_MIN_MS 1000U
+#define PEERS_BACKOFF_MAX_MS 30000U
+#define PEERS_BAN_MS 600000U
+#define PEERS_AT_ONCE_MS 5000U ///< two lines within this time began at once
+#define PEERS_POINTS 100
+#define PEERS_USELESS_COSTS 10
+#define PEERS_POINT_BACK_MS 10000U ///< one point comes back in this time
+
+struct peers;
+
+struct peers_options {
+    secp_pubkey_t self;
+    size_t max_peers; ///< lines at one time, those of static nodes and validators apart
+};
+
+/// @return ERR_FULL
+MUST_USE err_t peers_new(struct peers **out, const struct peers_options *options);
+void peers_free(struct peers *p); ///< NULL is allowed
+
+/// Adds a node to call (static-nodes.json, admin_addPeer). OK also if it is known; its address is
+/// then replaced. @return ERR_INVALID for our own key; ERR_FULL
+MUST_USE err_t peers_add_static(struct peers *p, const struct enode *node, uint64_t now_ms);
+/// @return false if it was not static
+bool peers_remove_static(struct peers *p, const secp_pubkey_t *id);
+
+/// Only these may be connected from now on; count 0 with `all`: everybody.
+MUST_USE err_t peers_set_allowed(struct peers *p, const secp_pubkey_t *ids, size_t count, bool all);
+bool peers_allowed(const struct peers *p, const secp_pubkey_t *id);
+
+/// The validators of the next height: each has a place, and is never banned.
+void peers_set_validators(struct peers *p, const address_t *validators, size_t count);
+
+/// The next node to call, if one is due; it counts as being called until peers_on_line or
+/// peers_off_line. Call until it is false.
+bool peers_next_call(struct peers *p, struct enode *out, uint64_t now_ms);
+/// When to ask again; UINT64_MAX: when something changes.
+uint64_t peers_deadline(const struct peers *p);
+
+/// May this key have a line, which `we_called`? Asked when the key is known. With true the line
+/// counts until peers_off_line.
+/// @param[out] why        the reason to give if not
+/// @param[out] other_goes true: there is another line with that key, which must go
+bool peers_on_line(struct peers *p, const secp_pubkey_t *id, bool we_called, uint64_t now_ms,
+                   enum p2p_reason *why, bool *other_goes);
+
+/// A line or a call has ended. `breach`: for a breach of protocol or another network.
+/// @param was_on  it counted as a line
+void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool breach,
+                    uint64_t now_ms);
+
+/// A useless answer. @return false if that was the last point: the line must be cut
+bool peers_take_points(struct peers *p, const secp_pubkey_t *id, int points, uint64_t now_ms);
+
+bool peers_is_static(const struct peers *p, const secp_pubkey_t *id);
+/// Lines that count now.
+size_t peers_lines(const struct peers *p);
