@@ -223,7 +223,7 @@ B ?=
 bench: all $(BENCHES)
 	$(Q)test/bench/run.sh $(OUT)/bench $(B)
 
--include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT)/obj $(OUT)/crash -name '*.d' 2>/dev/null)
 
 # ---- small tools that tests use -------------------------------------------------------------
 
@@ -232,8 +232,22 @@ $(OUT)/tools/%: $(OUT)/obj/test/tools/%.o $(OUT)/libsupport.a $(call libs_of,rpc
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(link_quick) $^ $(OUT)/libsupport.a $(call libs_of,rpc) $(call extra_of,rpc)
 
+# cairnd with places where it can be killed, and faults of a disk: for test/e2e only.
+CRASH_SRC := $(shell grep -l CRASH_POINT -r $(LAYERS) --include='*.c')
+CRASH_OBJ := $(CRASH_SRC:%.c=$(OUT)/crash/obj/%.o)
+$(OUT)/crash/obj/%.o: %.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(COMMON) $(CFLAGS) $(PROFILE_CFLAGS) -DCAIRN_CRASH_POINTS -c -o $@ $<
+
+$(OUT)/crash/cairnd: $(OUT)/obj/rpc/cairnd/main.o $(CRASH_OBJ) $(call libs_of,rpc)
+	$(call say,LINK,$@)$(link_quick) $^ $(call extra_of,rpc)
+
+$(OUT)/faults.so: test/e2e/faults/faults.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(COMMON) -O2 -g -fPIC -shared -o $@ $< -ldl -lpthread
+
 .PHONY: tools
-tools: $(TOOLS)
+tools: $(TOOLS) $(OUT)/crash/cairnd $(OUT)/faults.so
 
 # ---- what a person calls ---------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain/store/blocks.h"
 
+#include "chain/base/crash_point.h"
 #include "chain/base/endian.h"
 #include "chain/codec/rlp.h"
 #include "chain/store/log_index.h"
@@ -445,6 +446,7 @@ err_t blocks_append(struct db_txn *txn, const struct block *block, const struct 
     struct buf logs;
     buf_init(&body, BODY_MAX);
     buf_init(&logs, RECEIPTS_MAX);
+    CRASH_POINT("block-write-begin");
     err_t err = append_header(txn, &body, block, key);
     if (err_ok(err)) err = append_body(txn, &body, block, key);
     if (err_ok(err)) err = append_receipts(txn, &logs, receipts, receipt_count, key);
@@ -454,6 +456,7 @@ err_t blocks_append(struct db_txn *txn, const struct block *block, const struct 
     // Just made here, with their roots in the header.
     db_set_known_good(txn, DB_BODIES, block->header.number);
     db_set_known_good(txn, DB_RECEIPTS, block->header.number);
+    CRASH_POINT("block-written");
     TRY(put_locations(txn, block));
     return log_index_add(txn, block->header.number, receipts, receipt_count);
 }

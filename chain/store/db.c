@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain/store/db.h"
 
+#include "chain/base/crash_point.h"
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
 #include "chain/store/db_meta.h"
@@ -481,7 +482,9 @@ err_t db_commit(struct db_txn *txn)
 {
     check(txn->write);
     struct db *db = txn->db;
+    CRASH_POINT("db-commit-before");
     const int rc = mdb_txn_commit(txn->txn);
+    CRASH_POINT("db-commit-after");
     free(txn);
     if (rc == 0) return OK;
     const err_t err = fail_from(rc, "the commit failed");

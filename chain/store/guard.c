@@ -2,6 +2,7 @@
 #include "chain/store/guard.h"
 
 #include "chain/base/buf.h"
+#include "chain/base/crash_point.h"
 #include "chain/base/endian.h"
 #include "chain/codec/rlp.h"
 #include "chain/store/db.h"
@@ -292,8 +293,10 @@ err_t guard_save(struct guard *g, const struct guard_record *record)
         return FAIL(LIMIT, "guard: the record is too large");
     }
     struct db_txn *txn;
+    CRASH_POINT("guard-save-begin");
     TRY(db_begin_write(g->db, &txn));
     const err_t err = save_with(txn, record);
+    CRASH_POINT("guard-save-written");
     if (err_ok(err)) return db_commit(txn);
     db_abort(txn);
     return err;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "consensus/node/executor.h"
 
+#include "chain/base/crash_point.h"
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
 #include "chain/base/queue.h"
@@ -475,9 +476,12 @@ static err_t after_commit(struct executor *x, const struct executed_block *e, by
     const err_t err = find_validators(x, txn);
     db_abort(txn);
     TRY(err);
+    CRASH_POINT("executor-head-set");
     move_pool(x, e);
     publish_head(x);
+    CRASH_POINT("executor-head-published");
     post_head(x);
+    CRASH_POINT("executor-head-posted");
     return OK;
 }
 
@@ -494,7 +498,9 @@ static bool wait_for_space(const struct executor *x)
 static err_t commit_patiently(struct executor *x, const struct executed_block *e, bytes_t extra)
 {
     for (;;) {
+        CRASH_POINT("executor-commit-before");
         const err_t err = block_commit(x->node->db, e, extra);
+        CRASH_POINT("executor-commit-after");
         if (err.kind != ERR_FULL) return err;
         if (atomic_exchange(&x->node->accepting, false))
             LOG_ERR("store", "no space: the block waits, transactions are refused",

@@ -2,6 +2,7 @@
 #include "consensus/node/journal.h"
 
 #include "chain/base/buf.h"
+#include "chain/base/crash_point.h"
 #include "chain/base/endian.h"
 #include "chain/base/log.h"
 #include "chain/crypto/keccak.h"
@@ -235,6 +236,7 @@ static err_t repair(struct journal *j, const struct walk *w)
     uint64_t size = 0;
     int fd = -1;
     TRY(write_new(&fd, &size, fresh, copy_next, &c));
+    CRASH_POINT("journal-repair-written");
     (void)unlink(old);
     const bool kept = link(j->path, old) == 0;
     if (rename(fresh, j->path) != 0) {
@@ -242,6 +244,7 @@ static err_t repair(struct journal *j, const struct walk *w)
         close(fd);
         return err;
     }
+    CRASH_POINT("journal-repair-renamed");
     close(j->fd);
     j->fd = fd;
     j->size = size;
@@ -341,13 +344,16 @@ static void flush(struct journal *j)
     err_t err = j->broken;
     pthread_mutex_unlock(&j->lock);
 
+    CRASH_POINT("journal-write-before");
     if (err_ok(err)) err = write_all(fd, buf_bytes(&j->going), at, j->path);
     bool sync_failed = false;
+    CRASH_POINT("journal-written");
     if (err_ok(err) && j->sync && fdatasync(fd) != 0) {
         err = io_error("cannot sync", j->path);
         sync_failed = true;
     }
 
+    CRASH_POINT("journal-synced");
     // What was written of what is refused must not come back at the next start.
     if (!err_ok(err) && !sync_failed && ftruncate(fd, (off_t)at) != 0)
         LOG_WRN("journal", "cannot cut off what was refused", "path=%s", j->path);
@@ -408,14 +414,17 @@ err_t journal_rewrite(struct journal *j, bool (*list)(void *ctx, bytes_t *raw),
     j->busy = true;
     pthread_mutex_unlock(&j->lock);
 
+    CRASH_POINT("journal-rewrite-begin");
     begin(ctx);
     int fd = -1;
     uint64_t size = 0;
     err_t err = write_new(&fd, &size, path, list, ctx);
+    CRASH_POINT("journal-rewrite-written");
     if (err_ok(err) && rename(path, j->path) != 0) {
         err = io_error("cannot rename", path);
         close(fd);
     } else if (err_ok(err)) {
+        CRASH_POINT("journal-rewrite-renamed");
         err = sync_folder_of(j->path);
         close(j->fd);
         pthread_mutex_lock(&j->lock);

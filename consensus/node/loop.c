@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "consensus/node/loop.h"
 
+#include "chain/base/crash_point.h"
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
 #include "chain/base/queue.h"
@@ -140,26 +141,32 @@ static void act(struct loop *l, const struct qbft_effect *e)
     struct node *n = l->node;
     switch (e->kind) {
     case QBFT_FX_SEND:
+        CRASH_POINT("loop-send");
         signer_send(n->signer, &e->send);
         return;
     case QBFT_FX_RELAY:
         return; // nobody is connected: peers come with the network
     case QBFT_FX_PERSIST:
+        CRASH_POINT("loop-persist");
         signer_persist(n->signer, e->persist.guard_seq, e->persist.record);
         return;
     case QBFT_FX_BUILD:
+        CRASH_POINT("loop-build");
         block_timer_on_build(&l->block);
         executor_build(n->executor, e->build.height, e->build.round, e->build.timestamp_s,
                        e->build.allow_empty);
         return;
     case QBFT_FX_CHECK:
+        CRASH_POINT("loop-check");
         executor_check(n->executor, e->check.height, e->check.round, &e->check.digest,
                        &e->check.block->hash, e->check.block->raw);
         return;
     case QBFT_FX_SET_TIMER:
+        CRASH_POINT("loop-timer");
         set_timer(l, e);
         return;
     case QBFT_FX_COMMIT_BLOCK:
+        CRASH_POINT("loop-commit");
         executor_commit(n->executor, e->commit.block->header.number, &e->commit.block->hash,
                         e->commit.block->raw, e->commit.round, e->commit.seals,
                         e->commit.seal_count);
@@ -259,6 +266,7 @@ static void handle(struct loop *l, struct post *p)
 {
     switch (p->kind) {
     case POST_HEAD:
+        CRASH_POINT("loop-head");
         on_head(l, p);
         return;
     case POST_BUILT:
@@ -268,12 +276,15 @@ static void handle(struct loop *l, struct post *p)
         return;
     case POST_CHECKED:
     case POST_PERSISTED:
+        CRASH_POINT("loop-verdict");
         step(l, &p->event);
         return;
     case POST_OWN:
+        CRASH_POINT("loop-own");
         on_own(l, p);
         return;
     case POST_TXS:
+        CRASH_POINT("loop-txs");
         block_timer_on_txs(&l->block);
         on_txs(l, p);
         return;

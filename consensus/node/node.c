@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "consensus/node/node.h"
 
+#include "chain/base/crash_point.h"
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
 #include "chain/crypto/random.h"
@@ -50,6 +51,8 @@ void node_fail(struct node *n, err_t why)
     struct db_damage_note note;
     if (n->db != NULL && db_damaged(n->db, &note))
         why = FAIL(CORRUPT, "store: what is stored is damaged");
+    // Our own block on our own store: whatever is missing or does not fit there is damage.
+    if (why.kind != ERR_IO && why.kind != ERR_FULL) why.kind = ERR_CORRUPT;
     pthread_mutex_lock(&n->failure_lock);
     if (!atomic_load(&n->failed)) {
         n->failure = why;
@@ -212,9 +215,12 @@ static err_t make_store(struct node *n)
     const err_t err = write_genesis(n, db);
     db_close(db);
     TRY(err);
+    CRASH_POINT("store-made");
     TRY(sync_directory(fresh.s));
+    CRASH_POINT("store-rename-before");
     remove_store(place.s); // a directory without a data file
     if (rename(fresh.s, place.s) != 0) return FAIL(IO, "node: cannot move the new store in place");
+    CRASH_POINT("store-renamed");
     return sync_directory(n->options.data_dir);
 }
 
@@ -450,6 +456,7 @@ static err_t start_threads(struct node *n, struct node_detail *detail)
     }
     TRY(loop_new(&n->loop, n, &q, &record));
     TRY(open_journal(n, detail)); // the pool's transactions are checked against the head
+    CRASH_POINT("start-journal-open");
     TRY(loop_start(n->loop));
     return executor_start(n->executor);
 }
@@ -463,7 +470,9 @@ static err_t open_all(struct node *n, struct node_detail *detail)
     n->self = secp_address(&pubkey);
     n->status.validator = n->self;
     n->status.qbft_step = "starting";
+    CRASH_POINT("start-locked");
     TRY(open_store(n, detail));
+    CRASH_POINT("start-store-open");
     TRY(workers_new(&n->workers, n->options.workers));
     n->jobs = workers_jobs(n->workers);
     TRY(feed_new(&n->feed));
@@ -511,6 +520,7 @@ void node_close(struct node *n)
 {
     if (n == NULL) return;
     atomic_store(&n->closing, true);
+    CRASH_POINT("stop-begin");
     if (n->loop != NULL) loop_stop(n->loop); // nothing more is asked of the others
     signer_free(n->signer);
     executor_free(n->executor);
@@ -520,7 +530,9 @@ void node_close(struct node *n)
     feed_free(n->feed);
     txpool_free(n->pool);
     arena_deinit(&n->pool_arena);
+    CRASH_POINT("stop-store");
     if (n->db != NULL) db_close(n->db);
+    CRASH_POINT("stop-end");
     arena_deinit(&n->start_arena);
     if (n->lock_fd >= 0) close(n->lock_fd); // and with it the flock
     pthread_mutex_destroy(&n->pool_lock);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "consensus/node/signer.h"
 
+#include "chain/base/crash_point.h"
 #include "chain/base/log.h"
 #include "chain/base/queue.h"
 #include "consensus/node/loop.h"
@@ -58,7 +59,9 @@ static bool wait_and_go_on(const struct signer *s)
 static void persist(struct signer *s, const struct signer_job *j)
 {
     for (;;) {
+        CRASH_POINT("signer-save-before");
         const err_t err = guard_save(s->guard, &j->record);
+        CRASH_POINT("signer-save-after");
         if (err_ok(err)) {
             loop_post_persisted(s->node->loop, j->guard_seq);
             return;
@@ -79,13 +82,18 @@ static void send(struct signer *s, const struct signer_job *j)
     struct buf wire;
     buf_init(&wire, GUARD_RECORD_MAX);
     const struct qbft_crypto crypto = {.sign = sign, .ctx = s};
+    CRASH_POINT("signer-sign-before");
     qbft_message_sign(&wire, &j->send, s->wire, &crypto);
+    CRASH_LOG_SIGNED(qbft_code_name(j->send.code), j->send.sequence, j->send.round,
+                     j->send.digest.b);
+    CRASH_POINT("signer-signed");
     const err_t err = buf_status(&wire);
     if (err_ok(err))
         loop_post_own(s->node->loop, j->send.code, buf_bytes(&wire));
     else
         LOG_ERR("signer", "message too large to send", "code=%s", qbft_code_name(j->send.code));
     buf_deinit(&wire);
+    CRASH_POINT("signer-sent");
 }
 
 static void *signer_main(void *arg)

@@ -316,7 +316,11 @@ static void open_all(struct verify *v)
     if (err_ok(err)) err = db_begin_read(v->db, &v->txn);
     if (err_ok(err)) {
         err = schema_check(v->txn, v->genesis.config.chain_id, &v->genesis_hash);
-        if (!err_ok(err)) {
+        if (err.kind == ERR_NOT_FOUND) {
+            err = FAIL(CORRUPT, "it holds no block 0");
+            code = fail(EXIT_DAMAGED, "the store %s is damaged: %s\nhint: restore a backup", store,
+                        err_text(err));
+        } else if (!err_ok(err)) {
             code = fail(exit_of(err),
                         "the store belongs to another network or version: %s\nhint: check "
                         "--genesis",
@@ -325,6 +329,7 @@ static void open_all(struct verify *v)
     }
     hash_t head_hash;
     if (err_ok(err)) err = blocks_head(v->txn, &v->head, &head_hash);
+    if (err.kind == ERR_NOT_FOUND) err = FAIL(CORRUPT, "the store: the newest block is missing");
     if (!err_ok(err) && code == EXIT_DONE) code = fail(exit_of(err), "%s", err_text(err));
     v->code = code;
     free(genesis);

@@ -10,8 +10,9 @@ class Load:
     """Sends raw transactions in order, in batches, from one thread. A transaction counts as
     acknowledged only when its hash has arrived here."""
 
-    def __init__(self, raws, batch=5):
+    def __init__(self, raws, batch=5, interval=0.0):
         self.raws = raws
+        self.interval = interval  # seconds between batches: so that the load lasts
         self.batch = batch
         self.acknowledged = {}  # hash -> raw
         self.refused = []
@@ -58,3 +59,6 @@ class Load:
                 elif "already known" not in answer.message and "nonce too low" not in answer.message:
                     self.refused.append((raw, str(answer)))
             self.next += len(raws)
+            if self.interval > 0:
+                with self.address_changed:
+                    self.address_changed.wait(self.interval)
