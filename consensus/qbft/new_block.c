@@ -13,7 +13,7 @@ static void reset_height(struct qbft *q)
     q->started = q->block_time = q->asked = q->building = false;
     q->has_built = false;
     q->candidate = q->accepted = NULL;
-    q->is_prepared = q->is_committed = false;
+    q->is_prepared = q->is_committed = q->is_met = false;
     q->justification = NULL;
     q->justification_count = 0;
     q->outgoing_count = 0;
@@ -59,7 +59,7 @@ static err_t resume(struct qbft *q)
         if (q->prepared == NULL) return FAIL(FULL, "qbft: no room for a certificate");
         if (r->prepared_round == r->round) {
             TRY(qbft_make_proposal(q, &q->accepted, &q->prepared->block, r->round));
-            q->is_prepared = true;
+            q->is_prepared = q->is_met = true;
         }
     }
     if (r->round == 0 && !r->proposal.sent && !r->prepare.sent) return OK;

@@ -132,7 +132,9 @@ err_t qbft_propose(struct qbft *q, const struct qbft_block *block,
 
 err_t qbft_on_built(struct qbft *q, uint64_t height, uint32_t round, bytes_t raw)
 {
-    if (!q->running || height != q->height || round != q->round || !q->building) return OK;
+    if (!q->running || height != q->height || round != q->round || !q->building ||
+        q->self == NOT_A_VALIDATOR)
+        return OK;
     q->building = false;
     if (raw.len == 0 && round > 0) return OK; // could not build: the round passes
     if (raw.len == 0) {
@@ -204,7 +206,7 @@ err_t qbft_on_checked(struct qbft *q, uint64_t height, uint32_t round, const has
 {
     struct qbft_proposal *c = q->candidate;
     if (!q->running || height != q->height || c == NULL || c->round != round ||
-        !hash_eq(&c->digest, digest) || q->is_committed)
+        !hash_eq(&c->digest, digest) || q->is_committed || q->self == NOT_A_VALIDATOR)
         return OK;
     q->candidate = NULL;
     if (!valid) {
@@ -223,6 +225,7 @@ err_t qbft_on_checked(struct qbft *q, uint64_t height, uint32_t round, const has
         qbft_set_timer(q, QBFT_TIMER_BLOCK, QBFT_NEVER, QBFT_NEVER);
     }
     q->accepted = c;
+    qbft_meet(q); // it carries the round changes of a quorum
 
     struct guard_record next = qbft_next_record(q);
     next.prepare = (struct guard_sent){true, c->digest};

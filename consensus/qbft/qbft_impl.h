@@ -72,6 +72,7 @@ struct qbft {
     // The round in progress.
     uint32_t round;
     bool started;        ///< the round's timer runs
+    bool is_met;         ///< a quorum is known to be in this round or beyond
     bool block_time;     ///< the block period is over
     bool asked;          ///< as proposer of `round`: a block was asked for or proposed
     bool building;       ///< BUILD is out for `round`
@@ -125,6 +126,11 @@ struct qbft_votes *qbft_votes_of(struct qbft *q, uint32_t round);
 const struct qbft_votes *qbft_votes_find(const struct qbft *q, uint32_t round);
 /// Starts the round's timer.
 void qbft_start_round(struct qbft *q);
+/// Whether a quorum, we included, is known to want this round or a higher one.
+bool qbft_is_met(const struct qbft *q);
+/// A quorum is in this round, or was: from now on it is worth its time. Without this, who came
+/// first would leave just when the others arrive, once timeouts no longer grow.
+void qbft_meet(struct qbft *q);
 /// Leaves the round for a higher one: everything of the old round that is not locked is dropped.
 void qbft_enter_round(struct qbft *q, uint32_t round);
 

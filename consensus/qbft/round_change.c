@@ -59,6 +59,7 @@ err_t qbft_on_round_change(struct qbft *q, const struct qbft_message *m)
     q->stored = true;
 
     if (!q->started) qbft_start_round(q); // somebody is beyond the block time already
+    if (qbft_is_met(q)) qbft_meet(q);
     qbft_count_round_changes(q, p->round);
     return OK;
 }

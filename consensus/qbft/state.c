@@ -233,6 +233,29 @@ void qbft_start_round(struct qbft *q)
     qbft_set_timer(q, QBFT_TIMER_ROUND, q->now_ms + round_timeout_ms(q), QBFT_NEVER);
 }
 
+bool qbft_is_met(const struct qbft *q)
+{
+    bool seen[QBFT_MAX_VALIDATORS] = {false};
+    size_t count = 1; // ourselves
+    seen[q->self] = true;
+    for (const struct qbft_votes *v = q->votes; v != NULL; v = v->next) {
+        if (v->round < q->round) continue;
+        for (size_t i = 0; i < q->n; i++) {
+            if (v->round_changes[i] == NULL || seen[i]) continue;
+            seen[i] = true;
+            count++;
+        }
+    }
+    return count >= qbft_q(q);
+}
+
+void qbft_meet(struct qbft *q)
+{
+    if (q->round == 0 || q->is_met) return;
+    q->is_met = true;
+    qbft_start_round(q);
+}
+
 void qbft_enter_round(struct qbft *q, uint32_t round)
 {
     check(round > q->round);
@@ -246,6 +269,7 @@ void qbft_enter_round(struct qbft *q, uint32_t round)
     }
     if (q->candidate != NULL && q->candidate->round < round) q->candidate = NULL;
     drop_stale_outgoing(q);
+    q->is_met = qbft_is_met(q);
     if (!MUTANT(TIMER_NOT_RESET)) qbft_start_round(q);
 }
 
