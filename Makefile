@@ -211,6 +211,40 @@ fuzz:
 	$(Q)$(MAKE) --no-print-directory PROFILE=fuzz fuzz-build
 	$(Q)test/fuzz/run.sh $(BUILD)/fuzz/fuzz $(FUZZ_SECONDS)
 
+# ---- the simulator, and with planted bugs --------------------------------------------------
+
+SIM_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard test/sim/*.c))
+$(OUT)/cairn-sim: $(SIM_OBJ) $(call libs_of,consensus)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(link_quick) $^ $(call extra_of,consensus)
+
+# Each planted bug is in one or two files of the core; the rest is as shipped.
+MUTANTS := QUORUM_LESS_ONE:state LOCK_NOT_CARRIED:round_change GUARD_NOT_PERSISTED:state \
+           SEND_BEFORE_PERSIST:state NO_JUSTIFICATION:justification DUPLICATE_AUTHORS:justification \
+           ROUND_NOT_IN_DIGEST:message OWN_NOT_VALIDATED:proposal STALE_HEIGHT:intake \
+           TIMER_NOT_RESET:state
+mutant_name = $(firstword $(subst :, ,$(1)))
+mutant_file = $(lastword $(subst :, ,$(1)))
+define mutant_rule
+$$(OUT)/mutant/$(call mutant_name,$(1)).o: consensus/qbft/$(call mutant_file,$(1)).c $$(OUT)/flags
+	@mkdir -p $$(@D)
+	$$(call say,MUTATE,$(call mutant_name,$(1)))$$(CC) $$(COMMON) $$(CFLAGS) $$(PROFILE_CFLAGS) -DCAIRN_MUTANT=MUTANT_$(call mutant_name,$(1)) -c -o $$@ $$<
+$$(OUT)/mutant/$(call mutant_name,$(1)): $$(OUT)/mutant/$(call mutant_name,$(1)).o $$(SIM_OBJ) $$(call libs_of,consensus)
+	$$(call say,LINK,$$@)$$(link_quick) $$^ $$(call extra_of,consensus)
+endef
+$(foreach M,$(MUTANTS),$(eval $(call mutant_rule,$(M))))
+MUTANT_PROGRAMS := $(foreach M,$(MUTANTS),$(OUT)/mutant/$(call mutant_name,$(M)))
+
+.PHONY: sim mutants
+sim: $(OUT)/cairn-sim ## the simulator: seeds that failed once, then a campaign (SIM=quick ci soak)
+	$(Q)$< --regress test/sim/regress.txt
+	$(Q)$< --same 16
+	$(Q)$< --campaign $(SIM) --jobs 2
+SIM ?= ci
+
+mutants: $(MUTANT_PROGRAMS) ## planted bugs: the simulator must find each within 2,000 seeds
+	$(Q)test/sim/mutants.sh $^
+
 # ---- benchmarks -----------------------------------------------------------------------------
 
 BENCHES := $(patsubst test/bench/%.c,$(OUT)/bench/%,$(wildcard test/bench/*.c))
@@ -264,6 +298,8 @@ test: ## install what is missing, build, pass every test that needs nothing but 
 test-now: all tools
 	$(Q)$(MAKE) --no-print-directory unit
 	$(Q)$(MAKE) --no-print-directory conformance
+	$(Q)$(MAKE) --no-print-directory sim
+	$(Q)$(MAKE) --no-print-directory -j2 mutants
 	$(Q)$(PYTHON) test/e2e/run.py --bin $(OUT) all
 
 run: ## install what is missing, build, run a whole federated round on real data (ONCE=1: and end)

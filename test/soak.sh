@@ -31,6 +31,8 @@ part() {
 
 part vectors-all make conformance CONFORMANCE_FLAGS=--all
 part kill9-long "$python" test/e2e/run.py --bin "$build/release" kill9_long
+part simulator make sim SIM=soak
+part simulator-sanitized make PROFILE=asan sim SIM=quick
 part sanitized make PROFILE=asan unit conformance
 if command -v "${NODE:-node}" >/dev/null 2>&1; then
     # Another seed each day, named in the log, so that campaigns do not repeat each other.
