@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The steps of a round that carry somebody's work: commit, reveal, select, aggregate, and
-/// the check of an aggregate by anybody.
+/// What is done with everybody's updates: the selection, the aggregate, and its check by
+/// anybody.
 #include "wallet/commands.h"
 
 #include "chain/base/hex.h"
 #include "chain/crypto/digest.h"
-#include "chain/crypto/random.h"
 #include "chain/fed/aggregate.h"
 #include "chain/fed/calls.h"
 #include "wallet/account.h"
@@ -21,238 +20,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define SCALE_MAX 30
-
 static json_t *round_arg(uint64_t id)
 {
     json_t *args = json_array();
     (void)json_array_append_new(args, json_u64(id));
     return args;
-}
-
-/// The round, which must be in this state, and what its family and base version say.
-static enum exit_code load_in(struct ctx *ctx, struct round_info *out, const char *text,
-                              enum round_state want)
-{
-    STEP(profile_check_chain(ctx));
-    uint64_t id;
-    STEP(round_parse(ctx, &id, text));
-    STEP(round_load(ctx, out, id));
-    if (out->state != (uint64_t)want) {
-        const char *have = round_state_name(out->state);
-        round_deinit(out);
-        char hint[64];
-        (void)snprintf(hint, sizeof hint, "cairn round status %" PRIu64, id);
-        return fail(ctx, EXIT_SIMULATION, hint,
-                    "round %" PRIu64 " is in state %s, this needs state %s", id, have,
-                    round_state_name((uint64_t)want));
-    }
-    return EXIT_DONE;
-}
-
-/// Completes a round with its family's scale and its base version's file hash.
-static enum exit_code load_base(struct ctx *ctx, struct round_info *r)
-{
-    json_t *params;
-    STEP(known_value(ctx, &params, FED_MODEL_REGISTRY, "familyParams",
-                     json_pack("[o]", json_hash(&r->family))));
-    r->scale = json_get_u64(json_object_get(params, "quantScale"));
-    json_decref(params);
-    json_t *v;
-    STEP(known_value(ctx, &v, FED_MODEL_REGISTRY, "getVersion",
-                     json_pack("[o]", json_hash(&r->base))));
-    const char *sum = json_string_value(json_object_get(v, "fileSha256"));
-    const bool ok =
-        r->scale <= SCALE_MAX && sum != NULL && err_ok(text_parse_hash(&r->base_file_sha256, sum));
-    json_decref(v);
-    if (!ok) return fail(ctx, EXIT_UNREACHABLE, NULL, "the round's base version makes no sense");
-    return EXIT_DONE;
-}
-
-/// Opens the base model and makes sure that it is the round's.
-static enum exit_code open_base(struct ctx *ctx, struct model_file *out, const struct round_info *r,
-                                const char *path)
-{
-    STEP(model_file_open(ctx, out, path, (unsigned)r->scale));
-    if (hash_eq(&out->sha256, &r->base_file_sha256)) return EXIT_DONE;
-    const struct hex_text have = hex_hash(&out->sha256);
-    model_file_close(out);
-    return fail(ctx, EXIT_UNVERIFIED, "cairn round status shows the base version",
-                "%s has sha256 %s, the round's base version %s", path, have.s + 2,
-                hex_hash(&r->base_file_sha256).s + 2);
-}
-
-// ---- commit -----------------------------------------------------------------------------------
-
-/// Sends one of the typed calls of chain/fed/calls.
-static enum exit_code send_to_rounds(struct ctx *ctx, struct sent *out, struct buf *call,
-                                     const char *what)
-{
-    if (!err_ok(buf_status(call))) return fail(ctx, EXIT_INTERNAL, NULL, "the call is too large");
-    const struct tx_intent intent = {.to = fed_contract_address[FED_ROUNDS],
-                                     .data = buf_bytes(call)};
-    return send_tx(ctx, out, &intent, what);
-}
-
-static enum exit_code commit(struct ctx *ctx, const struct round_info *r, const struct update *u,
-                             uint64_t weight)
-{
-    if (u->d != r->d)
-        return fail(ctx, EXIT_USAGE, NULL, "the update has %zu coordinates, the model %" PRIu64,
-                    u->d, r->d);
-    struct account me;
-    STEP(account_sender(ctx, &me));
-    struct salt_record record = {
-        .chain_id = ctx->chain_id,
-        .rounds = fed_contract_address[FED_ROUNDS],
-        .round_id = r->id,
-        .participant = me.address,
-        .reveal = {.base_version_id = r->base,
-                   .upd_root = u->root,
-                   .upd_sha256 = u->sha256,
-                   .d = u->d,
-                   .weight = weight},
-    };
-    account_deinit(&me);
-    const err_t err = random_bytes(&record.reveal.salt, sizeof record.reveal.salt);
-    if (!err_ok(err)) return fail_err(ctx, EXIT_INTERNAL, "the salt", err);
-    record.digest = fed_commit_digest(record.chain_id, &record.rounds, record.round_id,
-                                      &record.participant, &record.reveal);
-    // Before anything leaves: a commit whose salt is lost costs stake.
-    if (!ctx->set.dry_run) STEP(salt_save(ctx, &record, u));
-
-    char what[128];
-    (void)snprintf(what, sizeof what, "Commit to round %" PRIu64 " with weight %" PRIu64, r->id,
-                   weight);
-    struct buf call;
-    buf_init(&call, 1024);
-    fed_call_commit(&call, r->id, &record.digest);
-    struct sent sent;
-    const enum exit_code code = send_to_rounds(ctx, &sent, &call, what);
-    buf_deinit(&call);
-    STEP(code);
-    out_line(ctx, "committed to round %" PRIu64 ": digest %s", r->id, hex_hash(&record.digest).s);
-    out_note(ctx, "next: cairn round reveal %" PRIu64 ", once the seed is drawn", r->id);
-    result_set(ctx, "result",
-               json_pack("{sososo}", "round", json_u64(r->id), "digest", json_hash(&record.digest),
-                         "updRoot", json_hash(&u->root)));
-    sent_deinit(&sent);
-    return EXIT_DONE;
-}
-
-enum exit_code cmd_round_commit(struct ctx *ctx, const struct args *a)
-{
-    if (!args_has(a, "update") || !args_has(a, "base"))
-        return fail(ctx, EXIT_USAGE, "cairn round commit --help", "--update and --base are needed");
-    uint64_t weight = 0;
-    if (!args_has(a, "weight"))
-        return fail(ctx, EXIT_USAGE, "the number of rows trained on, at most the family's cap",
-                    "--weight is missing");
-    const err_t err = text_parse_u64(&weight, args_flag(a, "weight"), UINT32_MAX);
-    if (!err_ok(err)) return fail_err(ctx, EXIT_USAGE, "--weight", err);
-
-    struct round_info r;
-    STEP(load_in(ctx, &r, a->pos[0], ROUND_OPEN));
-    enum exit_code code = load_base(ctx, &r);
-    struct model_file base;
-    if (code == EXIT_DONE) {
-        code = open_base(ctx, &base, &r, args_flag(a, "base"));
-        if (code == EXIT_DONE) model_file_close(&base);
-    }
-    struct update u;
-    if (code == EXIT_DONE) {
-        code = update_open(ctx, &u, args_flag(a, "update"), (unsigned)r.scale);
-        if (code == EXIT_DONE) {
-            code = commit(ctx, &r, &u, weight);
-            update_close(&u);
-        }
-    }
-    round_deinit(&r);
-    return code;
-}
-
-// ---- reveal -----------------------------------------------------------------------------------
-
-/// Hands the update to the aggregators: a file in a folder that they read.
-static enum exit_code publish(struct ctx *ctx, const struct salt_record *record,
-                              const struct update *u, const char *dir)
-{
-    STEP(profile_make_dir(ctx, dir));
-    char *path = update_blob_path(dir, &record->reveal.upd_sha256);
-    const err_t err = file_write(path, bytes_make(u->file, 2 * u->d));
-    enum exit_code code = EXIT_DONE;
-    if (!err_ok(err))
-        code = fail_err(ctx, EXIT_STORE, path, err);
-    else
-        out_line(ctx, "update for the aggregators: %s", path);
-    free(path);
-    return code;
-}
-
-static enum exit_code reveal(struct ctx *ctx, const struct round_info *r, const char *publish_dir)
-{
-    struct account me;
-    STEP(account_sender(ctx, &me));
-    const address_t who = me.address;
-    account_deinit(&me);
-    json_t *args = round_arg(r->id);
-    (void)json_array_append_new(args, json_address(&who));
-    json_t *entry;
-    STEP(known_value(ctx, &entry, FED_ROUNDS, "entryOf", args));
-    const uint64_t status = json_get_u64(json_object_get(entry, "status"));
-    const char *text = json_string_value(json_object_get(entry, "digest"));
-    hash_t digest;
-    const bool ok = text != NULL && err_ok(text_parse_hash(&digest, text));
-    json_decref(entry);
-    if (!ok)
-        return fail(ctx, EXIT_UNREACHABLE, NULL, "the node's answer about the commit is wrong");
-    if (status == 0)
-        return fail(ctx, EXIT_SIMULATION, NULL, "%s did not commit to round %" PRIu64,
-                    text_address(&who).s, r->id);
-
-    struct salt_record record;
-    struct update u;
-    STEP(salt_load(ctx, &record, &u, ctx->chain_id, &fed_contract_address[FED_ROUNDS], r->id, &who,
-                   &digest));
-    struct sketch sketch;
-    sketch_of_update(&sketch, &r->seed, u.u, u.d, NULL);
-    struct buf call;
-    buf_init(&call, 8192);
-    fed_call_reveal(&call, r->id, &record.reveal, &sketch);
-    char what[96];
-    (void)snprintf(what, sizeof what, "Reveal in round %" PRIu64, r->id);
-    struct sent sent;
-    enum exit_code code = send_to_rounds(ctx, &sent, &call, what);
-    buf_deinit(&call);
-    // Only now, when commits are closed for good: nobody can copy it into this round.
-    if (code == EXIT_DONE && publish_dir != NULL && !ctx->set.dry_run)
-        code = publish(ctx, &record, &u, publish_dir);
-    update_close(&u);
-    if (code != EXIT_DONE || !sent.included) return code;
-
-    json_t *refused = known_receipt_logs(&sent, FED_ROUNDS, "Refused");
-    json_t *reason = json_object_get(json_object_get(json_array_get(refused, 0), "args"), "reason");
-    if (reason != NULL) {
-        out_line(ctx, "revealed, but refused: %s", round_refusal_name(json_get_u64(reason)));
-        result_set(
-            ctx, "result",
-            json_pack("{sbss}", "refused", 1, "reason", round_refusal_name(json_get_u64(reason))));
-    } else {
-        out_line(ctx, "revealed in round %" PRIu64, r->id);
-        result_set(ctx, "result", json_pack("{sb}", "refused", 0));
-    }
-    json_decref(refused);
-    sent_deinit(&sent);
-    return EXIT_DONE;
-}
-
-enum exit_code cmd_round_reveal(struct ctx *ctx, const struct args *a)
-{
-    struct round_info r;
-    STEP(load_in(ctx, &r, a->pos[0], ROUND_REVEAL));
-    const enum exit_code code = reveal(ctx, &r, args_flag(a, "publish"));
-    round_deinit(&r);
-    return code;
 }
 
 // ---- select -----------------------------------------------------------------------------------
@@ -308,7 +80,7 @@ enum exit_code cmd_round_select(struct ctx *ctx, const struct args *a)
     (void)snprintf(what, sizeof what, "Run the selection of round %" PRIu64 " over %zu sketches",
                    id, count);
     struct sent sent;
-    const enum exit_code code = send_to_rounds(ctx, &sent, &call, what);
+    const enum exit_code code = round_send(ctx, &sent, &call, what, NULL);
     buf_deinit(&call);
     STEP(code);
     if (!sent.included) return EXIT_DONE;
@@ -419,8 +191,8 @@ static enum exit_code compute(struct ctx *ctx, struct aggregation *g, struct rou
 {
     *g = (struct aggregation){0};
     buf_init(&g->file, (size_t)2 << 30);
-    STEP(load_base(ctx, r));
-    STEP(open_base(ctx, &g->base, r, base_path));
+    STEP(round_load_base(ctx, r));
+    STEP(round_open_base(ctx, &g->base, r, base_path));
     if (g->base.d != r->d || r->lr_num > UINT32_MAX || r->lr_den > UINT32_MAX)
         return fail(ctx, EXIT_UNREACHABLE, NULL, "the round's parameters make no sense");
     const size_t d = g->base.d;
@@ -478,7 +250,7 @@ static enum exit_code post_aggregate(struct ctx *ctx, const struct aggregation *
     buf_init(&call, 1024);
     fed_call_post_aggregate(&call, id, &g->claim);
     struct sent sent;
-    const enum exit_code code = send_to_rounds(ctx, &sent, &call, what);
+    const enum exit_code code = round_send(ctx, &sent, &call, what, NULL);
     buf_deinit(&call);
     STEP(code);
     result_set(ctx, "result", claim_json(&g->claim));
@@ -492,7 +264,7 @@ enum exit_code cmd_round_aggregate(struct ctx *ctx, const struct args *a)
     if (!args_has(a, "out"))
         return fail(ctx, EXIT_USAGE, NULL, "--out FILE is missing: where the new model goes");
     struct round_info r;
-    STEP(load_in(ctx, &r, a->pos[0], ROUND_AGGREGATE));
+    STEP(round_load_in(ctx, &r, a->pos[0], ROUND_AGGREGATE));
     struct aggregation g;
     enum exit_code code = compute(ctx, &g, &r, args_flag(a, "base"), args_flag(a, "updates"));
     if (code == EXIT_DONE) code = post_aggregate(ctx, &g, r.id, args_flag(a, "out"));

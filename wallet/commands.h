@@ -62,6 +62,7 @@ COMMAND(cmd_round_list);
 COMMAND(cmd_round_status);
 COMMAND(cmd_round_next);
 COMMAND(cmd_round_commit);
+COMMAND(cmd_round_resume);
 COMMAND(cmd_round_close);
 COMMAND(cmd_round_draw);
 COMMAND(cmd_round_reveal);

@@ -8,8 +8,12 @@
 #include "wallet/revert.h"
 #include "wallet/text.h"
 
+#include "wallet/profile.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
+
+#define SCALE_MAX 30
 
 static const char *const statuses[] = {"none",    "committed", "revealed",    "accepted",
                                        "refused", "duplicate", "unavailable", "noReveal"};
@@ -146,4 +150,64 @@ enum exit_code round_read_reveal(struct ctx *ctx, struct round_reveal *out, uint
                     "the node shows another reveal of %s than the contract has", who.s);
     out->participant = *participant;
     return EXIT_DONE;
+}
+
+// ---- for the steps that need more of a round ------------------------------------------------
+
+enum exit_code round_load_in(struct ctx *ctx, struct round_info *out, const char *text,
+                             enum round_state want)
+{
+    STEP(profile_check_chain(ctx));
+    uint64_t id;
+    STEP(round_parse(ctx, &id, text));
+    STEP(round_load(ctx, out, id));
+    if (out->state != (uint64_t)want) {
+        const char *have = round_state_name(out->state);
+        round_deinit(out);
+        char hint[64];
+        (void)snprintf(hint, sizeof hint, "cairn round status %" PRIu64, id);
+        return fail(ctx, EXIT_SIMULATION, hint,
+                    "round %" PRIu64 " is in state %s, this needs state %s", id, have,
+                    round_state_name((uint64_t)want));
+    }
+    return EXIT_DONE;
+}
+
+enum exit_code round_load_base(struct ctx *ctx, struct round_info *r)
+{
+    json_t *params;
+    STEP(known_value(ctx, &params, FED_MODEL_REGISTRY, "familyParams",
+                     json_pack("[o]", json_hash(&r->family))));
+    r->scale = json_get_u64(json_object_get(params, "quantScale"));
+    json_decref(params);
+    json_t *v;
+    STEP(known_value(ctx, &v, FED_MODEL_REGISTRY, "getVersion",
+                     json_pack("[o]", json_hash(&r->base))));
+    const char *sum = json_string_value(json_object_get(v, "fileSha256"));
+    const bool ok =
+        r->scale <= SCALE_MAX && sum != NULL && err_ok(text_parse_hash(&r->base_file_sha256, sum));
+    json_decref(v);
+    if (!ok) return fail(ctx, EXIT_UNREACHABLE, NULL, "the round's base version makes no sense");
+    return EXIT_DONE;
+}
+
+enum exit_code round_open_base(struct ctx *ctx, struct model_file *out, const struct round_info *r,
+                               const char *path)
+{
+    STEP(model_file_open(ctx, out, path, (unsigned)r->scale));
+    if (hash_eq(&out->sha256, &r->base_file_sha256)) return EXIT_DONE;
+    const struct hex_text have = hex_hash(&out->sha256);
+    model_file_close(out);
+    return fail(ctx, EXIT_UNVERIFIED, "cairn round status shows the base version",
+                "%s has sha256 %s, the round's base version %s", path, have.s + 2,
+                hex_hash(&r->base_file_sha256).s + 2);
+}
+
+enum exit_code round_send(struct ctx *ctx, struct sent *out, struct buf *call, const char *what,
+                          const char *keep)
+{
+    if (!err_ok(buf_status(call))) return fail(ctx, EXIT_INTERNAL, NULL, "the call is too large");
+    const struct tx_intent intent = {.to = fed_contract_address[FED_ROUNDS],
+                                     .data = buf_bytes(call)};
+    return send_tx_keeping(ctx, out, &intent, what, keep);
 }

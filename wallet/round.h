@@ -6,6 +6,7 @@
 #include "chain/fed/commitment.h"
 #include "chain/fed/sketch.h"
 #include "wallet/known.h"
+#include "wallet/model_file.h"
 
 /// States, as the contract numbers them.
 enum round_state {
@@ -48,6 +49,24 @@ void round_deinit(struct round_info *r);
 
 /// Reads a round's number from an argument.
 enum exit_code round_parse(struct ctx *ctx, uint64_t *out, const char *text);
+
+/// Checks the chain and reads the round named by an argument, which must be in this state.
+/// @return EXIT_SIMULATION if it is in another
+enum exit_code round_load_in(struct ctx *ctx, struct round_info *out, const char *text,
+                             enum round_state want);
+
+/// Completes a round with its family's scale and its base version's file hash.
+enum exit_code round_load_base(struct ctx *ctx, struct round_info *r);
+
+/// Opens the base model and makes sure that it is the round's.
+/// @return EXIT_UNVERIFIED if it is another file
+enum exit_code round_open_base(struct ctx *ctx, struct model_file *out, const struct round_info *r,
+                               const char *path);
+
+/// Sends one of the typed calls of chain/fed/calls to Rounds; `keep` as in
+/// send_tx_keeping, may be NULL.
+enum exit_code round_send(struct ctx *ctx, struct sent *out, struct buf *call, const char *what,
+                          const char *keep);
 
 /// What one participant revealed, out of its transaction's call data, which the contract
 /// has checked: the sketch's hash is compared with the one stored on chain.

@@ -11,8 +11,13 @@
 #include "wallet/profile.h"
 #include "wallet/text.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #define UPDATE_MAX_BYTES ((size_t)2 << 30)
 #define ARENA_BYTES ((size_t)4 << 30)
@@ -229,6 +234,152 @@ enum exit_code salt_save(struct ctx *ctx, const struct salt_record *r, const str
     if (!err_ok(err)) code = fail_err(ctx, EXIT_STORE, path, err);
     free(path);
     return code;
+}
+
+char *salt_path(const struct ctx *ctx, const struct salt_record *r, const char *ending)
+{
+    return record_path(ctx, r->round_id, &r->participant, &r->digest, ending);
+}
+
+void salt_remove(struct ctx *ctx, const struct salt_record *r)
+{
+    static const char *const endings[] = {"json", "update", "commit", "reveal"};
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        char *path = salt_path(ctx, r, endings[i]);
+        (void)unlink(path);
+        free(path);
+    }
+}
+
+/// "<round>-<address>": what the names of this participant's files begin with.
+struct salt_prefix {
+    char s[80];
+};
+
+static struct salt_prefix prefix_of(uint64_t round_id, const address_t *participant)
+{
+    struct salt_prefix p;
+    (void)snprintf(p.s, sizeof p.s, "%" PRIu64 "-%s", round_id, hex_address(participant).s + 2);
+    return p;
+}
+
+/// Calls `each` with the names in the folder of salts that begin with the prefix and a dash.
+static void each_file(struct ctx *ctx, const struct salt_prefix *prefix,
+                      void (*each)(void *user, const char *folder, const char *name), void *user)
+{
+    char *folder = path_join(ctx->data_home, "salts");
+    DIR *d = opendir(folder);
+    const size_t n = strlen(prefix->s);
+    const struct dirent *e;
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        if (strncmp(e->d_name, prefix->s, n) == 0 && e->d_name[n] == '-')
+            each(user, folder, e->d_name);
+    }
+    if (d != NULL) (void)closedir(d);
+    free(folder);
+}
+
+static bool ends_with(const char *name, const char *ending)
+{
+    const size_t n = strlen(name);
+    const size_t m = strlen(ending);
+    return n >= m && strcmp(name + n - m, ending) == 0;
+}
+
+/// Removes temporary files, and updates whose record was never written.
+static void sweep(void *user, const char *folder, const char *name)
+{
+    (void)user;
+    char *path = path_join(folder, name);
+    bool stale = strstr(name, ".new-") != NULL;
+    if (!stale && ends_with(name, ".update")) {
+        char *record = strdup(path);
+        if (record == NULL) panic_at(__FILE__, __LINE__, "out of memory");
+        memcpy(record + strlen(record) - 7, ".json", sizeof ".json");
+        stale = access(record, F_OK) != 0 && errno == ENOENT;
+        free(record);
+    }
+    if (stale) (void)unlink(path);
+    free(path);
+}
+
+enum exit_code salt_lock(struct ctx *ctx, struct salt_lock *out, uint64_t round_id,
+                         const address_t *participant)
+{
+    char *folder = path_join(ctx->data_home, "salts");
+    const enum exit_code made = profile_make_dir(ctx, folder);
+    const struct salt_prefix prefix = prefix_of(round_id, participant);
+    char name[96];
+    (void)snprintf(name, sizeof name, "%s.lock", prefix.s);
+    char *path = path_join(folder, name);
+    free(folder);
+    enum exit_code code = made;
+    out->fd = -1;
+    if (code == EXIT_DONE) {
+        out->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (out->fd < 0) code = fail(ctx, EXIT_STORE, NULL, "%s: %s", path, strerror(errno));
+    }
+    if (code == EXIT_DONE && flock(out->fd, LOCK_EX | LOCK_NB) != 0) {
+        code = fail(ctx, EXIT_STORE, "wait until it is done",
+                    "another cairn is at work for this account in round %" PRIu64, round_id);
+        salt_unlock(out);
+    }
+    free(path);
+    if (code == EXIT_DONE) each_file(ctx, &prefix, sweep, NULL);
+    return code;
+}
+
+void salt_unlock(struct salt_lock *l)
+{
+    if (l->fd >= 0) (void)close(l->fd);
+    l->fd = -1;
+}
+
+/// What salt_find looks for and has found.
+struct search {
+    const struct salt_record *want;
+    bool any; ///< content does not matter
+    struct salt_record *out;
+    size_t count;
+};
+
+static void match(void *user, const char *folder, const char *name)
+{
+    struct search *s = user;
+    if (!ends_with(name, ".json")) return;
+    char *path = path_join(folder, name);
+    char *text = NULL;
+    size_t len = 0;
+    struct salt_record r;
+    err_t err = file_read(&text, &len, path, RECORD_MAX);
+    if (err_ok(err)) err = salt_record_read(&r, bytes_make(text, len));
+    if (text != NULL) secret_wipe(text, len);
+    free(text);
+    free(path);
+    if (!err_ok(err) || r.chain_id != s->want->chain_id ||
+        !address_eq(&r.rounds, &s->want->rounds) || r.round_id != s->want->round_id ||
+        !address_eq(&r.participant, &s->want->participant))
+        return;
+    struct fed_reveal same = s->want->reveal;
+    same.salt = r.reveal.salt;
+    const hash_t digest =
+        fed_commit_digest(r.chain_id, &r.rounds, r.round_id, &r.participant, &same);
+    if (!s->any && !hash_eq(&digest, &r.digest)) return;
+    *s->out = r;
+    s->count++;
+}
+
+void salt_find(struct ctx *ctx, struct salt_record *out, size_t *count, uint64_t chain_id,
+               const address_t *rounds, uint64_t round_id, const address_t *participant,
+               const struct fed_reveal *like)
+{
+    struct salt_record want = {
+        .chain_id = chain_id, .rounds = *rounds, .round_id = round_id, .participant = *participant};
+    if (like != NULL) want.reveal = *like;
+    struct search s = {.want = &want, .any = like == NULL, .out = out};
+    const struct salt_prefix prefix = prefix_of(round_id, participant);
+    each_file(ctx, &prefix, match, &s);
+    *count = s.count;
 }
 
 enum exit_code salt_load(struct ctx *ctx, struct salt_record *out, struct update *u,

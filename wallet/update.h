@@ -5,10 +5,17 @@
 /// the salt. Losing the salt of a commit costs stake, so it is on disk, synced, in a 0600
 /// file, before the commit leaves.
 ///
-///     DATA/salts/<round>-<address>-<first 16 digits of the digest>.json
-///     DATA/salts/<round>-<address>-<first 16 digits of the digest>.update
+///     DATA/salts/<round>-<address>-<first 16 digits of the digest>.json      the salt
+///     DATA/salts/<round>-<address>-<first 16 digits of the digest>.update    the bytes
+///     DATA/salts/<round>-<address>-<first 16 digits of the digest>.commit    what was sent
+///     DATA/salts/<round>-<address>-<first 16 digits of the digest>.reveal    what was sent
+///     DATA/salts/<round>-<address>.lock
 ///
-/// The second file holds the update's bytes: without them there is no sketch to reveal.
+/// The second file holds the update's bytes: without them there is no sketch to reveal. The
+/// third and fourth are signed transactions, written before they leave: whoever goes on after
+/// a crash sends those very bytes again, so that one update is never committed twice. A crash
+/// leaves a prefix of  salt_save (update, json) -> .commit -> sent -> included;  each of them
+/// is gone on from by repeating the command or by `cairn round resume`.
 
 #include "chain/base/arena.h"
 #include "chain/fed/commitment.h"
@@ -42,6 +49,29 @@ struct salt_record {
     hash_t digest;
     struct fed_reveal reveal;
 };
+
+/// The salts of one participant in one round, held by one process at a time.
+struct salt_lock {
+    int fd;
+};
+
+/// Takes them, and removes what an interrupted salt_save left half-written.
+/// @return EXIT_STORE if another process has them
+enum exit_code salt_lock(struct ctx *ctx, struct salt_lock *out, uint64_t round_id,
+                         const address_t *participant);
+void salt_unlock(struct salt_lock *l);
+
+/// Looks for a kept commit of this participant to this round on this chain. With `like` its
+/// content (all but the salt) must be the same. `*count` is how many fit; `*out` is one.
+void salt_find(struct ctx *ctx, struct salt_record *out, size_t *count, uint64_t chain_id,
+               const address_t *rounds, uint64_t round_id, const address_t *participant,
+               const struct fed_reveal *like);
+
+/// Forgets a commit that never left this machine.
+void salt_remove(struct ctx *ctx, const struct salt_record *r);
+
+/// One of the record's files by its ending, "commit" or "reveal"; the caller frees.
+char *salt_path(const struct ctx *ctx, const struct salt_record *r, const char *ending);
 
 /// Stores salt and update; when it returns both are on disk.
 enum exit_code salt_save(struct ctx *ctx, const struct salt_record *r, const struct update *u);
