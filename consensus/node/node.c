@@ -530,6 +530,7 @@ void node_close(struct node *n)
     feed_free(n->feed);
     txpool_free(n->pool);
     arena_deinit(&n->pool_arena);
+    for (size_t i = 0; i < n->submit_idle_count; i++) arena_deinit(&n->submit_idle[i]);
     CRASH_POINT("stop-store");
     if (n->db != NULL) db_close(n->db);
     CRASH_POINT("stop-end");

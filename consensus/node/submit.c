@@ -15,6 +15,9 @@
 
 /// Groups at least this large are recovered on the workers.
 #define SHARE_FROM 4
+/// Address space of one group: a journal's replay of the longest transactions. Lists take up to
+/// five times their encoding.
+#define GROUP_BYTES ((size_t)1 << 30)
 
 /// One transaction on its way in.
 struct entry {
@@ -28,10 +31,10 @@ struct entry {
 
 struct group {
     struct node *n;
-    struct entry *entries;
+    struct entry *entries; ///< in the arena
     size_t count;
-    struct arena arena;
-    bool replay; ///< from the journal: nothing is written or told again
+    struct arena arena; ///< lent by take_arena
+    bool replay;        ///< from the journal: nothing is written or told again
     uint64_t now_s;
 };
 
@@ -335,20 +338,34 @@ static void run_group(struct group *g, const bytes_t *raws)
     }
 }
 
+/// Memory is kept from group to group: mapping it anew would cost more than a small group's work.
+static err_t take_arena(struct node *n, struct arena *out)
+{
+    pthread_mutex_lock(&n->pool_lock);
+    const bool have = n->submit_idle_count > 0;
+    if (have) *out = n->submit_idle[--n->submit_idle_count];
+    pthread_mutex_unlock(&n->pool_lock);
+    return have ? OK : arena_init(out, GROUP_BYTES);
+}
+
+static void give_arena(struct node *n, struct arena *a)
+{
+    arena_reset(a);
+    pthread_mutex_lock(&n->pool_lock);
+    const bool keep = n->submit_idle_count < ARRAY_LEN(n->submit_idle);
+    if (keep) n->submit_idle[n->submit_idle_count++] = *a;
+    pthread_mutex_unlock(&n->pool_lock);
+    if (!keep) arena_deinit(a);
+}
+
 static void submit(struct node *n, struct submit_answer *out, const bytes_t *raw, size_t count,
                    bool replay)
 {
     if (count == 0) return;
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++) bytes += raw[i].len;
-    struct group g = {.n = n,
-                      .count = count,
-                      .replay = replay,
-                      .now_s = wall_clock_ms() / 1000,
-                      .entries = calloc(count, sizeof *g.entries)};
-    // Lists take up to five times their encoding.
-    const err_t err = arena_init(&g.arena, 65536 + count * 1024 + 8 * bytes);
-    const bool ready = g.entries != NULL && err_ok(err);
+    struct group g = {.n = n, .count = count, .replay = replay, .now_s = wall_clock_ms() / 1000};
+    const err_t err = take_arena(n, &g.arena);
+    if (err_ok(err)) g.entries = ARENA_ARRAY(&g.arena, struct entry, count);
+    const bool ready = g.entries != NULL;
     const bool open = replay || (atomic_load(&n->accepting) && !atomic_load(&n->failed) &&
                                  !atomic_load(&n->closing));
     if (ready && open) {
@@ -358,8 +375,7 @@ static void submit(struct node *n, struct submit_answer *out, const bytes_t *raw
         for (size_t i = 0; i < count; i++)
             out[i] = (struct submit_answer){.result = SUBMIT_STORAGE};
     }
-    arena_deinit(&g.arena);
-    free(g.entries);
+    if (err_ok(err)) give_arena(n, &g.arena);
 }
 
 void node_submit_txs(struct node *n, struct submit_answer *out, const bytes_t *raw, size_t count)

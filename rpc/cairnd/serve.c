@@ -2,6 +2,7 @@
 #include "rpc/cairnd/serve.h"
 
 #include "chain/base/hex.h"
+#include "rpc/http/lanes.h"
 #include "rpc/http/server.h"
 #include "rpc/jsonrpc/dispatch.h"
 #include "rpc/ns/env.h"
@@ -15,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIST_MAX = 64, LANES = 3 };
+enum { LIST_MAX = 64, LANES = 4 };
 /// Lanes by cost: what is inline needs none.
 static const int lane_of_cost[RPC_COST_COUNT] = {
-    [RPC_INLINE] = HTTP_ANSWERED, [RPC_READ] = 0, [RPC_SUBMIT] = 1, [RPC_CALL] = 2};
+    [RPC_INLINE] = HTTP_ANSWERED, [RPC_READ] = 0, [RPC_SUBMIT] = 1, [RPC_CALL] = 2, [RPC_WAIT] = 3};
 
 struct service {
     struct node *node;
@@ -34,10 +35,16 @@ struct service {
 
 // ---- JSON-RPC -----------------------------------------------------------------------------
 
-static void on_run(void *ctx, struct http_exchange *x)
+static void on_run(void *ctx, struct http_exchange *const *x, size_t count)
 {
     (void)ctx;
-    rpc_request_run(x->user, &x->out);
+    struct rpc_request *requests[LANE_TOGETHER_MAX] = {NULL};
+    struct buf *outs[LANE_TOGETHER_MAX] = {NULL};
+    for (size_t i = 0; i < count; i++) {
+        requests[i] = x[i]->user;
+        outs[i] = &x[i]->out;
+    }
+    rpc_requests_run(requests, outs, count);
 }
 
 static void on_refuse(void *ctx, struct http_exchange *x)
@@ -269,9 +276,10 @@ static err_t start_dispatcher(struct service *s, const struct config *c,
 static err_t start_server(struct service *s, const struct config *c, const char *address,
                           uint16_t port, unsigned cores, struct service_detail *detail)
 {
-    // Submitters wait for the journal's sync, which serves all that wait at once: many
-    // threads are what makes single transactions share it.
-    const struct http_lane_options lanes[LANES] = {{2, 1024}, {16, 1024}, {cores, 64}};
+    // Transactions that come one by one while others are recovered and synced go together next;
+    // the second thread is for when a large batch is in hand.
+    const struct http_lane_options lanes[LANES] = {
+        {2, 1024, 1}, {2, 1024, LANE_TOGETHER_MAX}, {cores, 64, 1}, {8, 64, 1}};
     s->vhost_text = strdup(config_text(c, SET_rpc_vhosts));
     s->cors_text = strdup(config_text(c, SET_rpc_cors));
     if (s->vhost_text == NULL || s->cors_text == NULL) return FAIL(FULL, "rpc: out of memory");

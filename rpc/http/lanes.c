@@ -5,16 +5,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-struct job {
-    void (*fn)(void *);
-    void *arg;
-};
-
 struct lane {
+    struct lane_options options;
     pthread_mutex_t lock;
     pthread_cond_t work;
-    struct job *ring;
-    size_t cap;
+    void **ring;
     size_t first;
     size_t count;
     bool stopping;
@@ -29,30 +24,35 @@ static void *lane_main(void *arg)
     for (;;) {
         while (l->count == 0 && !l->stopping) pthread_cond_wait(&l->work, &l->lock);
         if (l->count == 0) break;
-        const struct job job = l->ring[l->first];
-        l->first = (l->first + 1) % l->cap;
-        l->count--;
+        void *jobs[LANE_TOGETHER_MAX];
+        size_t n = 0;
+        while (n < l->options.together && l->count != 0) {
+            jobs[n++] = l->ring[l->first];
+            l->first = (l->first + 1) % l->options.queue_max;
+            l->count--;
+        }
         pthread_mutex_unlock(&l->lock);
-        job.fn(job.arg);
+        l->options.run(l->options.ctx, jobs, n);
         pthread_mutex_lock(&l->lock);
     }
     pthread_mutex_unlock(&l->lock);
     return NULL;
 }
 
-err_t lane_new(struct lane **out, unsigned threads, size_t queue_max)
+err_t lane_new(struct lane **out, const struct lane_options *options)
 {
-    struct lane *l = calloc(1, sizeof *l + threads * sizeof l->threads[0]);
+    check(options->together >= 1 && options->together <= LANE_TOGETHER_MAX);
+    struct lane *l = calloc(1, sizeof *l + options->threads * sizeof l->threads[0]);
     if (l == NULL) return FAIL(FULL, "lane: out of memory");
-    l->ring = calloc(queue_max, sizeof *l->ring);
+    l->options = *options;
+    l->ring = calloc(options->queue_max, sizeof *l->ring);
     if (l->ring == NULL) {
         free(l);
         return FAIL(FULL, "lane: out of memory");
     }
-    l->cap = queue_max;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->work, NULL);
-    for (unsigned i = 0; i < threads; i++) {
+    for (unsigned i = 0; i < options->threads; i++) {
         if (pthread_create(&l->threads[i], NULL, lane_main, l) != 0) {
             lane_free(l);
             return FAIL(IO, "lane: a thread could not be started");
@@ -63,16 +63,16 @@ err_t lane_new(struct lane **out, unsigned threads, size_t queue_max)
     return OK;
 }
 
-err_t lane_put(struct lane *l, void (*fn)(void *), void *arg)
+err_t lane_put(struct lane *l, void *job)
 {
     err_t err = OK;
     pthread_mutex_lock(&l->lock);
     if (l->stopping) {
         err = FAIL(BUSY, "the server is stopping");
-    } else if (l->count == l->cap) {
+    } else if (l->count == l->options.queue_max) {
         err = FAIL(FULL, "too many requests are waiting");
     } else {
-        l->ring[(l->first + l->count) % l->cap] = (struct job){fn, arg};
+        l->ring[(l->first + l->count) % l->options.queue_max] = job;
         l->count++;
         pthread_cond_signal(&l->work);
     }

@@ -524,11 +524,13 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     *con_cls = NULL;
 }
 
-static void run_in_lane(void *arg)
+static void run_in_lane(void *ctx, void *const *jobs, size_t count)
 {
-    struct request *q = arg;
-    q->server->options.handler.run(q->server->options.handler.ctx, &q->x);
-    MHD_resume_connection(q->mhd);
+    struct http_server *s = ctx;
+    struct http_exchange *x[LANE_TOGETHER_MAX] = {NULL};
+    for (size_t i = 0; i < count; i++) x[i] = &((struct request *)jobs[i])->x;
+    s->options.handler.run(s->options.handler.ctx, x, count);
+    for (size_t i = 0; i < count; i++) MHD_resume_connection(((struct request *)jobs[i])->mhd);
 }
 
 /// The whole request is here.
@@ -550,7 +552,7 @@ static enum MHD_Result dispatch(struct request *q)
     conn_enter(q->conn, CONN_RUNNING);
     q->answered = true; // by the time this connection is looked at again
     MHD_suspend_connection(q->mhd);
-    if (!err_ok(lane_put(s->lanes[lane], run_in_lane, q))) {
+    if (!err_ok(lane_put(s->lanes[lane], q))) {
         h->refuse(h->ctx, &q->x);
         MHD_resume_connection(q->mhd);
     }
@@ -665,7 +667,9 @@ err_t http_server_start(struct http_server **out, const struct http_options *opt
     int fd = -1;
     err_t err = open_socket(&fd, &s->port, options->address, options->port);
     for (size_t i = 0; err_ok(err) && i < options->lane_count; i++) {
-        err = lane_new(&s->lanes[i], options->lanes[i].threads, options->lanes[i].queue_max);
+        const struct http_lane_options *o = &options->lanes[i];
+        err = lane_new(&s->lanes[i], &(struct lane_options){o->threads, o->queue_max, o->together,
+                                                            run_in_lane, s});
     }
     if (err_ok(err)) {
         const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |

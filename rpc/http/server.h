@@ -47,8 +47,8 @@ struct http_handler {
     void *ctx;
     /// On the socket thread: must not block. HTTP_ANSWERED, or the index of a lane.
     int (*accept)(void *ctx, struct http_exchange *x);
-    /// On a thread of the lane.
-    void (*run)(void *ctx, struct http_exchange *x);
+    /// On a thread of the lane: one request, or as many as the lane takes together.
+    void (*run)(void *ctx, struct http_exchange *const *x, size_t count);
     /// Instead of `run` when the lane's queue is full: writes the refusal. Socket thread.
     void (*refuse)(void *ctx, struct http_exchange *x);
     /// The exchange is over; frees `user`. Any thread of the server.
@@ -58,6 +58,7 @@ struct http_handler {
 struct http_lane_options {
     unsigned threads;
     size_t queue_max;
+    unsigned together; ///< requests that one thread runs at once, at most (lanes.h)
 };
 
 struct http_options {

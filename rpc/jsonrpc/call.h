@@ -16,6 +16,7 @@ enum rpc_cost {
     RPC_READ,   ///< a few reads of the store
     RPC_SUBMIT, ///< waits for a sync or for a block
     RPC_CALL,   ///< runs the EVM or walks logs
+    RPC_WAIT,   ///< sleeps until a block comes
     RPC_COST_COUNT,
 };
 
@@ -34,9 +35,11 @@ struct rpc_method {
     rpc_handler handler;
     enum rpc_cost cost;
     enum rpc_access access;
-    /// For neighbours of one batch: does the work of all of them at once and leaves what
-    /// `handler` needs in each call's `prepared`. NULL for most.
-    void (*prepare_many)(struct rpc_call *calls, size_t count);
+    /// For calls that come together (neighbours of one batch, single requests that wait at the
+    /// same time): does the work of all of them at once, from `params_text`, and leaves what
+    /// `handler` needs in each call's `prepared`. One that stays without goes its own way: its
+    /// parameters are bound and `handler` does all. NULL for most.
+    void (*prepare_many)(struct rpc_call *const *calls, size_t count);
 };
 
 struct rpc_error {
@@ -48,7 +51,9 @@ struct rpc_error {
 struct rpc_call {
     void *env; ///< struct rpc_env (ns/env.h); tests use their own
     const struct rpc_method *method;
-    const json_t *params; ///< an array, of at most as many values as the method has params
+    bytes_t params_text;  ///< JSON as it came: a list, an object or empty
+    const json_t *params; ///< an array, of at most as many values as the method has params;
+                          ///< NULL while calls are prepared together and if `prepared` is set
     struct json_writer out;
     struct arena *arena;  ///< for this call only
     uint64_t deadline_ms; ///< on the clock of rpc_now_ms

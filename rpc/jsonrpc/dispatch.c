@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/jsonrpc/dispatch.h"
 
-#include "chain/base/json.h"
+#include "rpc/jsonrpc/envelope.h"
 #include "rpc/jsonrpc/error_codes.h"
 
 #include <pthread.h>
@@ -9,8 +9,9 @@
 #include <time.h>
 
 enum {
-    LOOK_MAX = 128 * 1024, ///< longer bodies are not parsed on the socket thread
-    GROUP_MAX = 256,       ///< neighbours prepared together
+    LOOK_MAX = 128 * 1024,   ///< longer bodies are not parsed on the socket thread
+    GROUP_MAX = 256,         ///< calls prepared together
+    BATCH_FAR_TOO_LONG = 16, ///< batches of so many times the limit are refused as a whole
     IDLE_ARENAS_MAX = 16,
 };
 #define CALL_ARENA_MAX ((size_t)256 << 20)
@@ -29,7 +30,8 @@ struct rpc_request {
     struct rpc_dispatcher *d;
     bytes_t body;
     bool parsed;
-    json_t *root; ///< NULL if it does not parse
+    bool broken; ///< does not parse: `parse_error`
+    struct envelopes list;
     struct json_detail parse_error;
 };
 
@@ -181,13 +183,20 @@ static void arena_give(struct rpc_dispatcher *d, struct arena *a)
 static void parse(struct rpc_request *r)
 {
     r->parsed = true;
-    if (!err_ok(json_parse(&r->root, r->body, &r->parse_error))) r->root = NULL;
+    const size_t most = r->d->options.batch_max * BATCH_FAR_TOO_LONG;
+    r->broken = !err_ok(envelopes_cut(&r->list, r->body, most, &r->parse_error));
 }
 
-static enum rpc_cost cost_of(const struct rpc_dispatcher *d, const json_t *item)
+static const struct rpc_method *method_of(const struct rpc_dispatcher *d, const struct envelope *e,
+                                          char name[80])
 {
-    const char *name = json_string_value(json_object_get(item, "method"));
-    const struct rpc_method *m = name == NULL ? NULL : find(d, name);
+    return envelope_string(name, 80, e->method) ? find(d, name) : NULL;
+}
+
+static enum rpc_cost cost_of(const struct rpc_dispatcher *d, const struct envelope *e)
+{
+    char name[80];
+    const struct rpc_method *m = method_of(d, e, name);
     return m == NULL ? RPC_INLINE : m->cost;
 }
 
@@ -202,39 +211,35 @@ struct rpc_request *rpc_request_parse(struct rpc_dispatcher *d, bytes_t body, en
 
     parse(r);
     *cost = RPC_INLINE;
-    if (!json_is_array(r->root)) {
-        if (r->root != NULL) *cost = cost_of(d, r->root);
+    if (r->broken) return r;
+    if (!r->list.batch) {
+        *cost = cost_of(d, &r->list.only);
         return r;
     }
-    size_t i;
-    json_t *item;
-    json_array_foreach(r->root, i, item)
-    {
-        const enum rpc_cost c = cost_of(d, item);
+    for (size_t i = 0; i < r->list.kept; i++) {
+        const enum rpc_cost c = cost_of(d, &r->list.many[i]);
         if (c > *cost) *cost = c;
     }
-    if (json_array_size(r->root) > 1 && *cost == RPC_INLINE) *cost = RPC_READ;
+    if (r->list.count > 1 && *cost == RPC_INLINE) *cost = RPC_READ;
     return r;
 }
 
 void rpc_request_free(struct rpc_request *r)
 {
     if (r == NULL) return;
-    json_decref(r->root);
+    envelopes_free(&r->list);
     free(r);
 }
 
 // ---- serving ------------------------------------------------------------------------------
 
-static void write_error(struct json_writer *w, const json_t *id, const struct rpc_error *e)
+/// @param id  JSON text; empty: null
+static void write_error(struct json_writer *w, bytes_t id, const struct rpc_error *e)
 {
     jw_open(w, '{');
     jw_kv_str(w, "jsonrpc", "2.0");
     jw_key(w, "id");
-    if (id == NULL)
-        jw_null(w);
-    else
-        jw_json(w, id);
+    jw_raw(w, id.len == 0 ? LIT("null") : id);
     jw_key(w, "error");
     jw_open(w, '{');
     jw_kv_int(w, "code", e->code);
@@ -247,17 +252,23 @@ static void write_error(struct json_writer *w, const json_t *id, const struct rp
     jw_close(w, '}');
 }
 
-static void write_simple_error(struct json_writer *w, const json_t *id, int code, const char *text)
+static void write_simple_error(struct json_writer *w, int code, const char *text)
 {
     struct rpc_error e = {.code = code};
     const size_t len = strlen(text) < sizeof e.message ? strlen(text) : sizeof e.message - 1;
     memcpy(e.message, text, len);
-    write_error(w, id, &e);
+    write_error(w, BYTES_NONE, &e);
 }
 
-static bool id_is_allowed(const json_t *id)
+/// A string, a number, null or nothing.
+static bool id_is_allowed(bytes_t id)
 {
-    return id == NULL || json_is_string(id) || json_is_number(id) || json_is_null(id);
+    return id.len == 0 || strchr("\"-0123456789n", id.data[0]) != NULL;
+}
+
+static bytes_t id_to_tell(const struct envelope *e)
+{
+    return id_is_allowed(e->id) ? e->id : BYTES_NONE;
 }
 
 static size_t count_params(const char *spec, size_t *required)
@@ -300,21 +311,31 @@ static json_t *positions_of(struct rpc_call *call, const json_t *named, size_t c
     return array;
 }
 
+/// The parameters as a list of values, by their positions. NULL with the call's error set.
+static json_t *read_params(struct rpc_call *call, size_t count)
+{
+    if (call->params_text.len == 0) return json_array();
+    json_t *given = NULL;
+    struct json_detail detail;
+    if (!err_ok(json_parse(&given, call->params_text, &detail))) {
+        // The text is well-formed: a number is out of range.
+        rpc_fail(call, RPC_INVALID_PARAMS, "invalid params: %s", detail.text);
+        return NULL;
+    }
+    if (!json_is_object(given)) return given;
+    json_t *list = positions_of(call, given, count);
+    json_decref(given);
+    return list;
+}
+
 /// Checks the number of parameters and brings them into an array.
-static bool bind_params(struct rpc_call *call, const json_t *given, json_t **owned)
+static bool bind_params(struct rpc_call *call, json_t **owned)
 {
     size_t required = 0;
     const size_t count = count_params(call->method->params, &required);
-    *owned = NULL;
-    if (given == NULL) {
-        *owned = json_array();
-    } else if (json_is_object(given)) {
-        *owned = positions_of(call, given, count);
-        if (*owned == NULL) return false;
-    } else if (!json_is_array(given)) {
-        return rpc_fail(call, RPC_INVALID_REQUEST, "invalid request: params must be an array");
-    }
-    call->params = *owned != NULL ? *owned : given;
+    *owned = read_params(call, count);
+    if (*owned == NULL) return false;
+    call->params = *owned;
     if (json_array_size(call->params) > count) {
         return rpc_fail(call, RPC_INVALID_PARAMS,
                         "invalid params: too many arguments, want at most %zu", count);
@@ -340,49 +361,57 @@ static bool bind_params(struct rpc_call *call, const json_t *given, json_t **own
 
 /// One member of a batch, or the only call.
 struct item {
-    const json_t *request;
-    const json_t *id; ///< NULL: a notification
+    const struct envelope *envelope;
+    bytes_t id; ///< to be told; empty: null
     json_t *owned_params;
-    bool ready; ///< `call` is bound to a method and parameters
-    bool reported;
+    bool ready;    ///< `call` has a method that may be called
+    bool grouped;  ///< and that is prepared together with others
+    bool reported; ///< not a notification
     struct rpc_call call;
 };
 
-/// Looks at the envelope and binds method and parameters; on failure the call's error is set.
-static void item_begin(struct item *it, struct rpc_dispatcher *d, const json_t *request,
+static bool is_version_2(bytes_t version)
+{
+    char text[8];
+    return envelope_string(text, sizeof text, version) && strcmp(text, "2.0") == 0;
+}
+
+/// Looks at the envelope and finds the method; on failure the call's error is set.
+static void item_begin(struct item *it, struct rpc_dispatcher *d, const struct envelope *e,
                        struct arena *arena)
 {
     memset(it, 0, sizeof *it);
-    it->request = request;
+    it->envelope = e;
+    it->id = id_to_tell(e);
+    it->reported = true;
     it->call.env = d->options.env;
     it->call.arena = arena;
     struct rpc_call *call = &it->call;
-    if (!json_is_object(request)) {
-        it->reported = true;
+    if (!e->is_object) {
         rpc_fail(call, RPC_INVALID_REQUEST, "invalid request: not an object");
         return;
     }
-    const json_t *id = json_object_get(request, "id");
-    const json_t *version = json_object_get(request, "jsonrpc");
-    const char *name = json_string_value(json_object_get(request, "method"));
-    it->id = id_is_allowed(id) ? id : NULL;
-    if (!id_is_allowed(id)) {
-        it->reported = true;
+    if (!id_is_allowed(e->id)) {
         rpc_fail(call, RPC_INVALID_REQUEST, "invalid request: id must be a string or a number");
         return;
     }
-    if (!json_is_string(version) || strcmp(json_string_value(version), "2.0") != 0) {
-        it->reported = true;
+    if (!is_version_2(e->version)) {
         rpc_fail(call, RPC_INVALID_REQUEST, "invalid request: jsonrpc must be \"2.0\"");
         return;
     }
-    if (name == NULL) {
-        it->reported = true;
+    if (e->method.len == 0 || e->method.data[0] != '"') {
         rpc_fail(call, RPC_INVALID_REQUEST, "invalid request: method must be a string");
         return;
     }
-    it->reported = id != NULL;
-    call->method = find(d, name);
+    const bool no_params = e->params.len == 0 || bytes_eq(e->params, LIT("null"));
+    if (!no_params && e->params.data[0] != '[' && e->params.data[0] != '{') {
+        rpc_fail(call, RPC_INVALID_REQUEST, "invalid request: params must be an array");
+        return;
+    }
+    it->reported = e->id.len != 0;
+    call->params_text = no_params ? BYTES_NONE : e->params;
+    char name[80] = "";
+    call->method = method_of(d, e, name);
     if (call->method == NULL) {
         rpc_fail(call, RPC_METHOD_NOT_FOUND, "the method %.64s does not exist", name);
         return;
@@ -392,113 +421,107 @@ static void item_begin(struct item *it, struct rpc_dispatcher *d, const json_t *
                  "the method %.64s is not enabled: see --rpc-namespaces", name);
         return;
     }
-    it->ready = bind_params(call, json_object_get(request, "params"), &it->owned_params);
+    it->ready = true;
+    it->grouped = call->method->prepare_many != NULL;
+}
+
+static bool item_call(struct item *it, struct rpc_dispatcher *d, struct json_writer *w)
+{
+    struct rpc_call *call = &it->call;
+    if (!it->ready) return false;
+    if (call->prepared == NULL && !bind_params(call, &it->owned_params)) return false;
+    jw_open(w, '{');
+    jw_kv_str(w, "jsonrpc", "2.0");
+    jw_key(w, "id");
+    jw_raw(w, it->id.len == 0 ? LIT("null") : it->id);
+    jw_key(w, "result");
+    call->out = (struct json_writer){w->buf, false};
+    call->deadline_ms = rpc_now_ms() + d->options.call_time_ms;
+    if (!call->method->handler(call)) return false;
+    if (w->buf->full) return rpc_fail_limit(call, "answer bytes", w->buf->max, w->buf->max);
+    w->comma = true;
+    jw_close(w, '}');
+    return true;
 }
 
 static void item_run(struct item *it, struct rpc_dispatcher *d, struct json_writer *w)
 {
-    struct rpc_call *call = &it->call;
     const size_t mark = w->buf->len;
     const bool comma = w->comma;
-    bool ok = false;
-    if (it->ready) {
-        jw_open(w, '{');
-        jw_kv_str(w, "jsonrpc", "2.0");
-        jw_key(w, "id");
-        if (it->id == NULL)
-            jw_null(w);
-        else
-            jw_json(w, it->id);
-        jw_key(w, "result");
-        call->out = (struct json_writer){w->buf, false};
-        call->deadline_ms = rpc_now_ms() + d->options.call_time_ms;
-        ok = call->method->handler(call);
-        if (ok && w->buf->full) {
-            ok = rpc_fail_limit(call, "answer bytes", w->buf->max, w->buf->max);
-        }
-        w->comma = true;
-        jw_close(w, '}');
-    }
+    const bool ok = item_call(it, d, w);
     if (!ok || !it->reported) {
         w->buf->len = mark;
         w->buf->full = false;
         w->comma = comma;
-        if (it->reported) write_error(w, it->id, &call->error);
+        if (it->reported) write_error(w, it->id, &it->call.error);
     }
     json_decref(it->owned_params);
 }
 
-static void run_single(struct rpc_dispatcher *d, const json_t *request, struct json_writer *w,
-                       struct arena *arena)
+/// Prepares items of one method together.
+static void prepare(struct item *const *items, size_t count, struct arena *arena)
 {
-    struct item it;
-    item_begin(&it, d, request, arena);
-    if (it.ready && it.call.method->prepare_many != NULL) {
-        it.call.method->prepare_many(&it.call, 1);
-    }
-    item_run(&it, d, w);
+    struct rpc_call **calls = ARENA_ARRAY(arena, struct rpc_call *, count);
+    if (calls == NULL || count == 0) return; // each goes its own way
+    for (size_t i = 0; i < count; i++) calls[i] = &items[i]->call;
+    calls[0]->method->prepare_many(calls, count);
 }
 
-/// Takes as many neighbours as share a method that can do them together.
-static size_t begin_group(struct item *items, struct rpc_dispatcher *d, const json_t *batch,
-                          size_t from, struct arena *arena)
+/// Takes as many neighbours as share a method that can do them together, or one item.
+static size_t begin_group(struct item **items, struct rpc_dispatcher *d,
+                          const struct envelope *from, size_t count, struct arena *arena)
 {
     size_t n = 0;
-    while (n < GROUP_MAX && from + n < json_array_size(batch)) {
-        item_begin(&items[n], d, json_array_get(batch, from + n), arena);
-        const bool groups = items[n].ready && items[n].call.method->prepare_many != NULL;
+    while (n < count && n < GROUP_MAX) {
+        items[n] = ARENA_NEW(arena, struct item);
+        if (items[n] == NULL) return n;
+        item_begin(items[n], d, &from[n], arena);
         n++;
-        if (!groups || items[n - 1].call.method != items[0].call.method) break;
+        if (!items[n - 1]->grouped || items[n - 1]->call.method != items[0]->call.method) break;
     }
     return n;
 }
 
-static void run_batch(struct rpc_dispatcher *d, const json_t *batch, struct json_writer *w,
+static void run_batch(struct rpc_dispatcher *d, const struct envelopes *list, struct json_writer *w,
                       struct arena *arena)
 {
-    const size_t count = json_array_size(batch);
     const struct rpc_dispatch_options *o = &d->options;
-    if (count == 0) {
-        write_simple_error(w, NULL, RPC_INVALID_REQUEST, "invalid request: empty batch");
+    if (list->count == 0) {
+        write_simple_error(w, RPC_INVALID_REQUEST, "invalid request: empty batch");
         return;
     }
-    struct item *items = calloc(GROUP_MAX, sizeof *items);
-    struct rpc_call *calls = calloc(GROUP_MAX, sizeof *calls);
-    struct rpc_call *const unused = calls;
-    if (count > o->batch_max || items == NULL || calls == NULL) {
+    if (list->count > list->kept) {
         struct rpc_call call = {.arena = arena};
-        rpc_fail_limit(&call, "batch items", o->batch_max, count);
-        write_error(w, NULL, &call.error);
-        free(items);
-        free(unused);
+        rpc_fail_limit(&call, "batch items", o->batch_max, list->count);
+        write_error(w, BYTES_NONE, &call.error);
         return;
     }
     const uint64_t until = rpc_now_ms() + o->batch_time_ms;
     const size_t start = w->buf->len;
+    struct item *items[GROUP_MAX] = {NULL};
     jw_open(w, '[');
-    for (size_t i = 0; i < count;) {
+    for (size_t i = 0; i < list->kept;) {
         const size_t mark = arena_mark(arena);
-        const size_t n = begin_group(items, d, batch, i, arena);
-        const bool over = w->buf->len - start > o->answer_max || rpc_now_ms() > until;
+        const size_t end =
+            i < o->batch_max && list->kept > o->batch_max ? o->batch_max : list->kept;
+        const size_t n = begin_group(items, d, &list->many[i], end - i, arena);
+        if (n == 0) break; // an arena of 256 MiB holds more than a batch can ask for
+        const bool over =
+            i >= o->batch_max || w->buf->len - start > o->answer_max || rpc_now_ms() > until;
         // A group ends with the first item that does not belong to it.
         size_t together = 0;
-        while (together < n && items[together].ready &&
-               items[together].call.method == items[0].call.method &&
-               items[0].call.method->prepare_many != NULL) {
+        while (together < n && items[together]->grouped &&
+               items[together]->call.method == items[0]->call.method)
             together++;
-        }
-        if (together > 0 && !over) {
-            for (size_t k = 0; k < together; k++) calls[k] = items[k].call;
-            items[0].call.method->prepare_many(calls, together);
-            for (size_t k = 0; k < together; k++) items[k].call = calls[k];
-        }
+        if (!over) prepare(items, together, arena);
         for (size_t k = 0; k < n; k++) {
-            if (over && items[k].ready) {
-                items[k].ready = false;
-                rpc_fail(&items[k].call, RPC_LIMIT, "limit exceeded: this batch is too much work");
-                items[k].call.error.data = "{\"limit\":\"batch\",\"retryAfter\":1}";
+            if (over && items[k]->ready) {
+                items[k]->ready = false;
+                rpc_fail(&items[k]->call, RPC_LIMIT,
+                         "limit exceeded: this batch is too long or too much work");
+                items[k]->call.error.data = "{\"limit\":\"batch\",\"retryAfter\":1}";
             }
-            item_run(&items[k], d, w);
+            item_run(items[k], d, w);
         }
         arena_rewind(arena, mark);
         i += n;
@@ -508,39 +531,84 @@ static void run_batch(struct rpc_dispatcher *d, const json_t *batch, struct json
     } else {
         jw_close(w, ']');
     }
-    free(items);
-    free(unused);
+}
+
+/// What needs no call: a text that does not parse, or no memory. @return true if that was it
+static bool run_broken(struct rpc_request *r, struct buf *out, bool have_arena)
+{
+    struct json_writer w = {out, false};
+    if (!r->parsed) parse(r);
+    if (r->broken) {
+        struct rpc_call call = {0};
+        rpc_fail(&call, RPC_PARSE_ERROR, "parse error: %s", r->parse_error.text);
+        write_error(&w, BYTES_NONE, &call.error);
+    } else if (!have_arena) {
+        write_simple_error(&w, RPC_LIMIT, "limit exceeded: out of memory");
+    }
+    return r->broken || !have_arena;
+}
+
+/// Runs up to GROUP_MAX requests with one arena. Single calls of one method that can do many are
+/// prepared together, the others go one after the other.
+static void run_some(struct rpc_request *const *r, struct buf *const *out, size_t count,
+                     struct arena *arena)
+{
+    struct rpc_dispatcher *d = r[0]->d;
+    struct item *items[GROUP_MAX] = {NULL};
+    struct item *together[GROUP_MAX] = {NULL};
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (r[i]->list.batch) continue;
+        items[i] = ARENA_NEW(arena, struct item);
+        if (items[i] == NULL) continue;
+        item_begin(items[i], d, &r[i]->list.only, arena);
+        const bool fits =
+            items[i]->grouped && (n == 0 || items[i]->call.method == together[0]->call.method);
+        if (fits) together[n++] = items[i];
+    }
+    prepare(together, n, arena);
+    for (size_t i = 0; i < count; i++) {
+        struct json_writer w = {out[i], false};
+        if (r[i]->list.batch)
+            run_batch(d, &r[i]->list, &w, arena);
+        else if (items[i] != NULL)
+            item_run(items[i], d, &w);
+        else
+            write_simple_error(&w, RPC_LIMIT, "limit exceeded: out of memory");
+    }
+}
+
+void rpc_requests_run(struct rpc_request *const *r, struct buf *const *out, size_t count)
+{
+    struct arena arena;
+    const bool have_arena = err_ok(arena_take(r[0]->d, &arena));
+    struct rpc_request *some[GROUP_MAX] = {NULL};
+    struct buf *some_out[GROUP_MAX] = {NULL};
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!run_broken(r[i], out[i], have_arena)) {
+            some[n] = r[i];
+            some_out[n++] = out[i];
+        }
+        if (n == GROUP_MAX || (i + 1 == count && n > 0)) {
+            run_some(some, some_out, n, &arena);
+            arena_reset(&arena);
+            n = 0;
+        }
+    }
+    if (have_arena) arena_give(r[0]->d, &arena);
 }
 
 void rpc_request_run(struct rpc_request *r, struct buf *out)
 {
-    struct rpc_dispatcher *d = r->d;
-    struct json_writer w = {out, false};
-    if (!r->parsed) parse(r);
-    if (r->root == NULL) {
-        struct rpc_call call = {0};
-        rpc_fail(&call, RPC_PARSE_ERROR, "parse error: %s", r->parse_error.text);
-        write_error(&w, NULL, &call.error);
-        return;
-    }
-    struct arena arena;
-    if (!err_ok(arena_take(d, &arena))) {
-        write_simple_error(&w, NULL, RPC_LIMIT, "limit exceeded: out of memory");
-        return;
-    }
-    if (json_is_array(r->root))
-        run_batch(d, r->root, &w, &arena);
-    else
-        run_single(d, r->root, &w, &arena);
-    arena_give(d, &arena);
+    rpc_requests_run(&r, &out, 1);
 }
 
 void rpc_request_refuse(struct rpc_request *r, struct buf *out)
 {
     struct json_writer w = {out, false};
-    const json_t *id = json_object_get(r->root, "id");
     struct rpc_error e = {.code = RPC_LIMIT,
                           .message = "limit exceeded: too many requests of this kind are waiting",
                           .data = "{\"limit\":\"queue\",\"retryAfter\":1}"};
-    write_error(&w, id_is_allowed(id) ? id : NULL, &e);
+    write_error(&w, r->list.batch ? BYTES_NONE : id_to_tell(&r->list.only), &e);
 }

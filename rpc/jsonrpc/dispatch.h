@@ -5,6 +5,9 @@
 /// serves single calls, batches and notifications, and makes the envelope around results
 /// and errors. Knows no HTTP and no method: it is given a table.
 ///
+/// Of a batch that is too long, too large in its answers or too much work, later calls are
+/// answered with -32005 each; one that is too long by far is refused as a whole.
+///
 /// In two steps, so that the caller can choose a thread in between: rpc_request_parse tells
 /// what the request will cost, rpc_request_run does it.
 
@@ -39,6 +42,8 @@ struct rpc_request *rpc_request_parse(struct rpc_dispatcher *d, bytes_t body, en
 /// Serves it. `out` stays empty if there is nothing to answer (notifications only). Any
 /// thread, several requests at a time.
 void rpc_request_run(struct rpc_request *r, struct buf *out);
+/// The same for requests that wait at the same time: calls that can be prepared together are.
+void rpc_requests_run(struct rpc_request *const *r, struct buf *const *out, size_t count);
 
 /// Instead of running it: the whole request is answered with -32005.
 void rpc_request_refuse(struct rpc_request *r, struct buf *out);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/// eth_: handing in transactions. Neighbours of one batch go to the node together: senders
-/// recovered in groups, one lock, one sync.
+/// eth_: handing in transactions. Those that come together, in a batch or from several clients,
+/// go to the node together: senders recovered in groups, one lock, one sync.
 
+#include "chain/base/hex.h"
+#include "rpc/jsonrpc/envelope.h"
 #include "rpc/jsonrpc/error_codes.h"
 #include "rpc/ns/env.h"
 #include "rpc/ns/handlers.h"
@@ -20,21 +22,35 @@ static bool read_raw(struct rpc_call *call, bytes_t *raw)
     return param_data(call, 0, raw);
 }
 
-void eth_send_raw_many(struct rpc_call *calls, size_t count)
+/// The bytes of a transaction from parameters as they came, without a tree: the ordinary case.
+/// False if there is anything unusual about them, which the handler will then look at.
+static bool read_plain(struct rpc_call *call, bytes_t *raw)
 {
-    struct arena *arena = calls[0].arena;
+    bytes_t text;
+    if (!envelope_lone_string(&text, call->params_text)) return false;
+    if (text.len < 4 || text.len > 2 + 2 * TX_MAX_BYTES || text.len % 2 != 0) return false;
+    if (text.data[0] != '0' || text.data[1] != 'x') return false;
+    const size_t len = (text.len - 2) / 2;
+    uint8_t *data = arena_alloc(call->arena, len);
+    if (data == NULL || !err_ok(hex_decode_fixed(data, len, text))) return false;
+    *raw = bytes_make(data, len);
+    return true;
+}
+
+void eth_send_raw_many(struct rpc_call *const *calls, size_t count)
+{
+    struct arena *arena = calls[0]->arena;
     struct submit_answer *answers = ARENA_ARRAY(arena, struct submit_answer, count);
     bytes_t *raws = ARENA_ARRAY(arena, bytes_t, count);
     size_t *who = ARENA_ARRAY(arena, size_t, count);
     if (answers == NULL || raws == NULL || who == NULL) return;
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!read_raw(&calls[i], &raws[n])) continue; // its handler will find the same error
-        who[n++] = i;
+        if (read_plain(calls[i], &raws[n])) who[n++] = i;
     }
     if (n == 0) return;
-    node_submit_txs(env_of(&calls[0])->node, answers, raws, n);
-    for (size_t k = 0; k < n; k++) calls[who[k]].prepared = &answers[k];
+    node_submit_txs(env_of(calls[0])->node, answers, raws, n);
+    for (size_t k = 0; k < n; k++) calls[who[k]]->prepared = &answers[k];
 }
 
 bool eth_send_raw_transaction(struct rpc_call *call)

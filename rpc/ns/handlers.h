@@ -8,7 +8,7 @@
 #define METHOD(NAME, PARAMS, HANDLER, COST, ACCESS) bool HANDLER(struct rpc_call *call);
 #define GROUPED(NAME, PARAMS, HANDLER, COST, ACCESS, MANY)                                         \
     bool HANDLER(struct rpc_call *call);                                                           \
-    void MANY(struct rpc_call *calls, size_t count);
+    void MANY(struct rpc_call *const *calls, size_t count);
 #include "rpc/jsonrpc/methods.def"
 #undef METHOD
 #undef GROUPED

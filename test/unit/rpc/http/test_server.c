@@ -42,8 +42,9 @@ static int on_accept(void *ctx, struct http_exchange *x)
     return HTTP_ANSWERED;
 }
 
-static void on_run(void *ctx, struct http_exchange *x)
+static void on_run(void *ctx, struct http_exchange *const *x, size_t count)
 {
+    cr_assert_eq(count, 1);
     struct echo *e = ctx;
     pthread_mutex_lock(&e->lock);
     e->running++;
@@ -51,7 +52,7 @@ static void on_run(void *ctx, struct http_exchange *x)
     while (e->held) pthread_cond_wait(&e->changed, &e->lock);
     e->running--;
     pthread_mutex_unlock(&e->lock);
-    echo_body(x);
+    echo_body(x[0]);
 }
 
 static void on_refuse(void *ctx, struct http_exchange *x)
@@ -82,7 +83,7 @@ static void start(struct fixture *f, struct http_options o)
     memset(f, 0, sizeof *f);
     pthread_mutex_init(&f->echo.lock, NULL);
     pthread_cond_init(&f->echo.changed, NULL);
-    static const struct http_lane_options lane = {.threads = 1, .queue_max = 1};
+    static const struct http_lane_options lane = {.threads = 1, .queue_max = 1, .together = 1};
     o.address = "127.0.0.1";
     o.handler = (struct http_handler){&f->echo, on_accept, on_run, on_refuse, on_done};
     o.lanes = &lane;

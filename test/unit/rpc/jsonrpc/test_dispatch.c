@@ -29,9 +29,13 @@ static bool half(struct rpc_call *call)
     return rpc_fail(call, RPC_SERVER, "changed its mind");
 }
 
-static void group(struct rpc_call *calls, size_t count)
+/// Prepares those without parameters.
+static void group(struct rpc_call *const *calls, size_t count)
 {
-    for (size_t i = 0; i < count; i++) calls[i].prepared = (void *)(uintptr_t)(count * 100 + i);
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_eq(calls[i]->params_text, LIT("[]")))
+            calls[i]->prepared = (void *)(uintptr_t)(count * 100 + i);
+    }
 }
 
 static bool grouped(struct rpc_call *call)
@@ -151,7 +155,61 @@ static const struct {
     {"trailing text", LIT("{} x"), PARSE_ERROR},
     {"bad UTF-8", LIT("{\"a\":\"\xff\"}"), PARSE_ERROR},
     {"lone surrogate", LIT("{\"a\":\"\\ud800\"}"), PARSE_ERROR},
-    {"huge number", LIT("{\"id\":1e999}"), PARSE_ERROR},
+    {"control character", LIT("{\"a\":\"\x01\"}"), PARSE_ERROR},
+    {"overlong UTF-8", LIT("{\"a\":\"\xc0\x80\"}"), PARSE_ERROR},
+    {"surrogate in UTF-8", LIT("{\"a\":\"\xed\xa0\x80\"}"), PARSE_ERROR},
+    {"low surrogate first", LIT("{\"a\":\"\\udc00\\ud800\"}"), PARSE_ERROR},
+    {"unknown escape", LIT("{\"a\":\"\\x41\"}"), PARSE_ERROR},
+    {"leading zero", LIT("{\"id\":01}"), PARSE_ERROR},
+    {"point without digits", LIT("{\"id\":1.}"), PARSE_ERROR},
+    {"plus", LIT("{\"id\":+1}"), PARSE_ERROR},
+    {"not a number", LIT("{\"id\":NaN}"), PARSE_ERROR},
+    {"trailing comma", LIT("{\"id\":1,}"), PARSE_ERROR},
+    {"trailing comma in a list", LIT("[1,]"), PARSE_ERROR},
+    {"single quotes", LIT("{'id':1}"), PARSE_ERROR},
+    {"comment", LIT("{/**/}"), PARSE_ERROR},
+    {"byte order mark", LIT("\xef\xbb\xbf{}"), PARSE_ERROR},
+    {"two values", LIT("{}{}"), PARSE_ERROR},
+    {"unfinished batch", LIT("[{}"), PARSE_ERROR},
+    {"duplicate key in params", LIT(CALL("test_echo", "[{\"a\":1,\"a\":2}]")), PARSE_ERROR},
+    {"duplicate key, spelled otherwise", LIT("{\"id\":1,\"\\u0069d\":2}"), PARSE_ERROR},
+    {"the 17th key again",
+     LIT("{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,"
+         "\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1,\"\\u0063\":1}"),
+     PARSE_ERROR},
+    {"huge id", LIT("{\"jsonrpc\":\"2.0\",\"id\":1e999,\"method\":\"test_echo\"}"),
+     RESULT("1e999", "[]")},
+    {"id beyond 64 bits",
+     LIT("{\"jsonrpc\":\"2.0\",\"id\":123456789012345678901234567890,\"method\":\"test_echo\"}"),
+     RESULT("123456789012345678901234567890", "[]")},
+    {"exponent id", LIT("{\"jsonrpc\":\"2.0\",\"id\":1e2,\"method\":\"test_echo\"}"),
+     RESULT("1e2", "[]")},
+    {"minus zero id", LIT("{\"jsonrpc\":\"2.0\",\"id\":-0,\"method\":\"test_echo\"}"),
+     RESULT("-0", "[]")},
+    {"fraction id", LIT("{\"jsonrpc\":\"2.0\",\"id\":0.10,\"method\":\"test_echo\"}"),
+     RESULT("0.10", "[]")},
+    {"escapes in an id",
+     LIT("{\"jsonrpc\":\"2.0\",\"id\":\"\\u0041\\/\\ud83d\\ude00\",\"method\":\"test_echo\"}"),
+     RESULT("\"\\u0041\\/\\ud83d\\ude00\"", "[]")},
+    {"boolean id", LIT("{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"test_echo\"}"),
+     ERROR("null", "\"code\":-32600,\"message\":\"invalid request: id must be a string or a "
+                   "number\"")},
+    {"escapes in a method", LIT("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test\\u005fecho\"}"),
+     RESULT("1", "[]")},
+    {"params null", LIT(CALL("test_echo", "null")), RESULT("1", "[]")},
+    {"a huge number among the params", LIT(CALL("test_echo", "[1e999]")),
+     ERROR("1", "\"code\":-32602,\"message\":\"invalid params: line 1, column 6: real number "
+                "overflow near '1e999'\"")},
+    {"space everywhere",
+     LIT(" { \"jsonrpc\" : \"2.0\" ,\n\"id\"\t: 7 , \"method\" : \"test_echo\" , \"params\" : [ 1 "
+         ", 2 ] }\r\n"),
+     RESULT("7", "[1,2]")},
+    {"one of a group that is not prepared",
+     LIT("[" CALL("test_grouped", "[]") "," CALL("test_grouped", "[3]") "," CALL("test_grouped",
+                                                                                 "[1,2]") "]"),
+     "[" RESULT("1", "300") "," RESULT("1", "0") "," ERROR(
+         "1", "\"code\":-32602,\"message\":\"invalid params: too many arguments, want at most "
+              "1\"") "]"},
     {"duplicate key", LIT("{\"id\":1,\"id\":2}"), PARSE_ERROR},
     {"empty batch", LIT("[]"),
      ERROR("null", "\"code\":-32600,\"message\":\"invalid request: empty batch\"")},
@@ -247,9 +305,24 @@ Test(dispatch, batch_limits)
     }
     buf_put_u8(&text, ']');
     char *out = serve(d, buf_bytes(&text), NULL);
-    cr_expect_not_null(strstr(out, "\"code\":-32005"));
-    cr_expect_not_null(strstr(out, "\"limit\":\"batch items\",\"most\":1000,\"value\":1001"));
-    cr_expect_eq(out[0], '{');
+    size_t results = 0;
+    for (const char *p = out; (p = strstr(p, "\"result\"")) != NULL; p++) results++;
+    cr_expect_eq(results, 1000);
+    const char *refusal = strstr(out, "\"code\":-32005");
+    cr_assert_not_null(refusal);
+    cr_expect_null(strstr(refusal, "\"result\""), "the last one is refused");
+    free(out);
+
+    buf_clear(&text);
+    buf_put_u8(&text, '[');
+    for (size_t i = 0; i < 16001; i++) {
+        if (i > 0) buf_put_u8(&text, ',');
+        buf_put_str(&text, "{}");
+    }
+    buf_put_u8(&text, ']');
+    out = serve(d, buf_bytes(&text), NULL);
+    cr_expect_not_null(strstr(out, "\"limit\":\"batch items\",\"most\":1000,\"value\":16001"));
+    cr_expect_eq(out[0], '{', "far too long: not even looked at");
     free(out);
 
     buf_clear(&text);
