@@ -2,6 +2,7 @@
 #include "chain/base/log.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -171,14 +172,59 @@ static void put_json_fields(struct line *l, const char *fields)
     }
 }
 
+/// When each warning was written last. Two that fall on one place only cost each other a line.
+struct repeats {
+    const char *message;
+    const char *module;
+    int64_t at_ms;
+    unsigned left_out;
+};
+#define REPEAT_PLACES 64
+#define REPEAT_MS 9500
+
+static struct repeats repeats[REPEAT_PLACES];
+static pthread_mutex_t repeats_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/// @return false if the same was written a moment ago; *left_out counts what was not since then
+static bool repeat_passes(const char *module, const char *message, unsigned *left_out)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    const int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    uint32_t h = 2166136261U; // FNV-1a
+    for (const char *p = message; *p != '\0'; p++) h = (h ^ (unsigned char)*p) * 16777619U;
+    bool passes = true;
+    *left_out = 0;
+    pthread_mutex_lock(&repeats_lock);
+    struct repeats *r = &repeats[h % REPEAT_PLACES];
+    if (r->message != message || r->module != module) {
+        *r = (struct repeats){message, module, now_ms, 0};
+    } else if (now_ms - r->at_ms < REPEAT_MS) {
+        r->left_out++;
+        passes = false;
+    } else {
+        *left_out = r->left_out;
+        r->left_out = 0;
+        r->at_ms = now_ms;
+    }
+    pthread_mutex_unlock(&repeats_lock);
+    return passes;
+}
+
 void log_line(enum log_level level, const char *module, const char *message, const char *fmt, ...)
 {
     char fields[MAX_FIELDS];
+    unsigned left_out = 0;
+    if (level <= LOG_WARN && !repeat_passes(module, message, &left_out)) return;
     va_list ap;
     va_start(ap, fmt);
     const int n = vsnprintf(fields, sizeof fields, fmt, ap);
     va_end(ap);
     if (n < 0) fields[0] = '\0';
+    if (left_out > 0) {
+        const size_t len = strlen(fields);
+        snprintf(fields + len, sizeof fields - len, "%srepeated=%u", len > 0 ? " " : "", left_out);
+    }
 
     struct line l = {.len = 0};
     if (the_config.json) {

@@ -3,7 +3,8 @@
 
 /// One event, one line: time, level, module, message, key=value fields. Only the
 /// edges log; pure cores return effects and errors. Nothing is formatted when the
-/// level is off. Safe from any thread. Text from outside is escaped.
+/// level is off. Safe from any thread. Text from outside is escaped. A warning or error is written
+/// once in 10 s; what was left out is counted in the next (`repeated=N`).
 ///
 ///     LOG_INF("qbft", "imported block", "number=%" PRIu64 " txs=%zu", n, txs);
 

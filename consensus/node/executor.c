@@ -501,6 +501,7 @@ static err_t commit_patiently(struct executor *x, const struct executed_block *e
         CRASH_POINT("executor-commit-before");
         const err_t err = block_commit(x->node->db, e, extra);
         CRASH_POINT("executor-commit-after");
+        atomic_store(&x->node->waiting_for_space, err.kind == ERR_FULL);
         if (err.kind != ERR_FULL) return err;
         if (atomic_exchange(&x->node->accepting, false))
             LOG_ERR("store", "no space: the block waits, transactions are refused",
@@ -539,11 +540,12 @@ static void on_commit(struct executor *x, const struct job *j)
     if (err_ok(err)) err = after_commit(x, &k->block, buf_bytes(&extra));
     buf_deinit(&extra);
     if (err_ok(err)) {
-        LOG_INF("block", "imported",
+        LOG_INF("qbft", "imported block",
                 "number=%" PRIu64 " hash=%s txs=%zu gas=%" PRIu64 " round=%" PRIu32
-                " commit_ms=%" PRIu64,
+                " proposer=%s took=%" PRIu64 "ms",
                 x->head.number, hex_hash(&x->head_hash).s, k->block.block.tx_count,
-                x->head.gas_used, j->round, wall_clock_ms() - start_ms);
+                x->head.gas_used, j->round, hex_address(&x->head.coinbase).s,
+                wall_clock_ms() - start_ms);
         forget_kept(x);
         return;
     }

@@ -9,6 +9,7 @@
 #include "consensus/node/feed.h"
 #include "consensus/node/node_impl.h"
 #include "consensus/node/signer.h"
+#include "consensus/node/stall.h"
 #include "consensus/qbft/block_timer.h"
 
 #include <inttypes.h>
@@ -43,9 +44,11 @@ struct loop {
     uv_async_t wake;
     uv_timer_t block_timer;
     uv_timer_t round_timer;
+    uv_timer_t stall_timer;
     atomic_bool stop;
     uint64_t last_now_ms;
 
+    struct stall stall;
     struct block_timer block; ///< as the core asked for it
 
     // The round timer.
@@ -111,6 +114,15 @@ static void on_round_timer(uv_timer_t *t)
     LOG_WRN("qbft", "round timed out", "height=%" PRIu64 " round=%" PRIu32, l->round_height,
             l->round_number);
     step(l, &ev);
+}
+
+static void on_stall_timer(uv_timer_t *t)
+{
+    struct loop *l = t->data;
+    struct qbft_view v;
+    if (atomic_load(&l->stop) || atomic_load(&l->node->failed)) return;
+    qbft_look(l->core, &v);
+    stall_look(&l->stall, l->node, &v, &l->block, now_ms(l));
 }
 
 static void set_timer(struct loop *l, const struct qbft_effect *e)
@@ -207,6 +219,9 @@ static void step(struct loop *l, struct qbft_event *ev)
 {
     if (atomic_load(&l->stop) || atomic_load(&l->node->failed)) return;
     ev->now_ms = now_ms(l);
+    if (ev->kind == QBFT_EV_MESSAGE && !ev->message.own)
+        stall_on_message(&l->stall, &ev->message.message->main.author, ev->now_ms);
+    if (ev->kind == QBFT_EV_NEW_BLOCK) stall_on_head(&l->stall, ev->now_ms);
     const err_t err = qbft_step(l->core, &l->fx, ev);
     for (size_t i = 0; i < l->fx.count; i++) act(l, &l->fx.items[i]);
     if (!err_ok(err) && err.kind != ERR_INVALID)
@@ -388,7 +403,11 @@ err_t loop_new(struct loop **out, struct node *n, const struct qbft_options *opt
     uv_async_init(&l->uv, &l->wake, on_wake);
     uv_timer_init(&l->uv, &l->block_timer);
     uv_timer_init(&l->uv, &l->round_timer);
-    l->wake.data = l->block_timer.data = l->round_timer.data = l;
+    uv_timer_init(&l->uv, &l->stall_timer);
+    l->wake.data = l->block_timer.data = l->round_timer.data = l->stall_timer.data = l;
+    l->stall.silent_through = options->silent_through;
+    l->stall.guard_height = record->height;
+    check(uv_timer_start(&l->stall_timer, on_stall_timer, 1000, 1000) == 0);
     *out = l;
     TRY(arena_init(&l->arena, GUARD_RECORD_MAX + (size_t)4 * 1024 * 1024));
     TRY(arena_init(&l->message_arena, (size_t)64 * 1024 * 1024));
@@ -427,6 +446,7 @@ void loop_free(struct loop *l)
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->block_timer, NULL);
     uv_close((uv_handle_t *)&l->round_timer, NULL);
+    uv_close((uv_handle_t *)&l->stall_timer, NULL);
     uv_run(&l->uv, UV_RUN_DEFAULT);
     check(uv_loop_close(&l->uv) == 0);
     if (l->posts != NULL) queue_free(l->posts, free);

@@ -59,6 +59,8 @@ const struct genesis *node_genesis(const struct node *n);
 /// Hash of block 0; constant while the node is open.
 const hash_t *node_genesis_hash(const struct node *n);
 
+#define NODE_STALL_WHY_MAX 480
+
 /// An immutable picture of where the node stands, by value.
 struct node_status {
     uint64_t head_number;
@@ -78,6 +80,8 @@ struct node_status {
     size_t pool_pending;
     size_t pool_queued;
     bool accepting_txs; ///< false when the disk is nearly full
+    uint64_t stalled_s; ///< how long a block has been overdue; 0: it is not (10 s are usual)
+    char stall_why[NODE_STALL_WHY_MAX]; ///< "2 of 4 validators missing: 0x.. 0x.."
 };
 void node_status(struct node *n, struct node_status *out);
 

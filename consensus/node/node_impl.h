@@ -56,14 +56,15 @@ struct node {
 
     pthread_mutex_t pool_lock;
     struct arena pool_arena;
-    struct txpool *pool;         ///< pool_lock
-    uint64_t pool_head;          ///< pool_lock: block the pool's accounts are of, at least
-    struct arena submit_idle[4]; ///< pool_lock: memory of groups on their way in (submit.c)
-    size_t submit_idle_count;    ///< pool_lock
-    atomic_bool work;            ///< transactions wait
-    atomic_bool accepting;       ///< disk has room for transactions
-    atomic_bool proposing;       ///< disk has room for blocks
-    atomic_bool closing;         ///< node_close has begun
+    struct txpool *pool;           ///< pool_lock
+    uint64_t pool_head;            ///< pool_lock: block the pool's accounts are of, at least
+    struct arena submit_idle[4];   ///< pool_lock: memory of groups on their way in (submit.c)
+    size_t submit_idle_count;      ///< pool_lock
+    atomic_bool work;              ///< transactions wait
+    atomic_bool accepting;         ///< disk has room for transactions
+    atomic_bool proposing;         ///< disk has room for blocks
+    atomic_bool closing;           ///< node_close has begun
+    atomic_bool waiting_for_space; ///< a decided block cannot be stored
 
     pthread_mutex_t status_lock;
     struct node_status status;                      ///< status_lock

@@ -151,7 +151,7 @@ static void put_readiness(struct service *s, struct http_exchange *x)
     node_status(s->node, &st);
     const struct qbft_config *qbft = &node_genesis(s->node)->config.qbft;
     const char *reason = NULL;
-    char text[96];
+    char text[96 + NODE_STALL_WHY_MAX];
     const uint64_t now = (uint64_t)time(NULL);
     const uint64_t age = now > st.head_timestamp_s ? now - st.head_timestamp_s : 0;
     const uint64_t most =
@@ -162,6 +162,9 @@ static void put_readiness(struct service *s, struct http_exchange *x)
         reason = "the disk is nearly full: transactions are refused";
     } else if (st.pool_pending > 0 && age > most) {
         (void)snprintf(text, sizeof text, "head is %" PRIu64 " s old and transactions wait", age);
+        reason = text;
+    } else if (st.stalled_s > 0) {
+        (void)snprintf(text, sizeof text, "head is %" PRIu64 " s old: %s", age, st.stall_why);
         reason = text;
     }
     if (reason != NULL) x->status = 503;

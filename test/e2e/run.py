@@ -22,6 +22,7 @@ CI = [
     "smoke", "cli", "wallet", "wallet_tx", "wallet_keys", "wallet_round", "hostile_rpc", "statetest",
     # What a kill, a disk or a file may do to a node.
     "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut",
+    "diskfull",
 ]
 SOAK = ["kill9_long"]
 

@@ -68,7 +68,8 @@ def on_small_disk(sandbox, rng, place):
             expect(error.code == -32005, f"refused with {error}")
             return True
 
-    wait_until(refused, "transactions refused on a small rest", 5)
+    wait_until(lambda: "little space" in node.tail(200), "little space is said", 5)
+    expect(refused(), "transactions are refused on a small rest")
     # Hardly any (below 1/80): no blocks either; everything that reads answers.
     ballast = fill(place, 4096 * 4)
     stopped = wait_until(lambda: "hardly any space" in node.tail(200) and head(), "blocks stopped", 10)

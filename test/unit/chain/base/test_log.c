@@ -47,6 +47,29 @@ Test(log, text_lines)
     free(text);
 }
 
+/// Goal: a warning that repeats is written once, and what was left out is counted; others are not
+/// held back by it, nor is one line per block.
+Test(log, repeats)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    log_setup(&(struct log_config){.out = out});
+    for (int i = 0; i < 100; i++) {
+        LOG_WRN("test", "the same", "n=%d", i);
+        LOG_INF("test", "a block", "n=%d", i);
+    }
+    LOG_WRN("test", "another", "");
+    fclose(out);
+    size_t lines = 0;
+    for (const char *p = text; *p != '\0'; p++) lines += *p == '\n';
+    cr_expect_eq(lines, 102, "%zu lines", lines);
+    cr_expect_not_null(strstr(text, "the same n=0\n"));
+    cr_expect_null(strstr(text, "the same n=1\n"));
+    cr_expect_not_null(strstr(text, "another\n"));
+    free(text);
+}
+
 /// Goal: a JSON line is one object with the same fields, whatever the values are.
 Test(log, json_lines)
 {
