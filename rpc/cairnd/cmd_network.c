@@ -362,7 +362,9 @@ static err_t write_node_files(struct network *net, uint64_t node)
     (void)snprintf(
         text, sizeof text,
         "[Unit]\nDescription=Cairn %s %" PRIu64 "\nAfter=network-online.target\n\n"
-        "[Service]\nType=exec\nExecStart=/usr/bin/cairnd run --data-dir /var/lib/cairn\n"
+        "[Service]\nType=notify\nNotifyAccess=main\nWatchdogSec=60\n"
+        "ExecStart=/usr/bin/cairnd run --data-dir /var/lib/cairn\n"
+        "ExecReload=/bin/kill -HUP $MAINPID\n"
         "Restart=on-failure\nTimeoutStopSec=30\nNoNewPrivileges=yes\nProtectSystem=strict\n"
         "ReadWritePaths=/var/lib/cairn\n\n[Install]\nWantedBy=multi-user.target\n",
         role(net, node), role_number(net, node));

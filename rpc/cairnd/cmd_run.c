@@ -9,6 +9,7 @@
 #include "consensus/node/node.h"
 #include "rpc/cairnd/command.h"
 #include "rpc/cairnd/dev.h"
+#include "rpc/cairnd/notify.h"
 #include "rpc/cairnd/serve.h"
 
 #include <errno.h>
@@ -259,24 +260,73 @@ static void set_identity(struct run *r)
     r->identity[sizeof r->identity - 1] = 0;
 }
 
+/// "London 0, Shanghai t0, Cancun t0": the rules in the order in which they begin.
+static void put_forks(char *out, size_t cap, const struct chain_config *c)
+{
+    size_t at = 0;
+    out[0] = 0;
+    for (int i = 0; i < REV_COUNT && at < cap; i++) {
+        const bool by_block = c->fork_block[i] != FORK_NEVER;
+        const bool by_time = c->fork_time_s[i] != FORK_NEVER;
+        if (!by_block && !by_time) continue;
+        const int n = snprintf(out + at, cap - at, "%s%s:%s%" PRIu64, at > 0 ? "," : "",
+                               revision_name((enum revision)i), by_time ? "t" : "",
+                               by_time ? c->fork_time_s[i] : c->fork_block[i]);
+        if (n < 0) return;
+        at += (size_t)n;
+    }
+}
+
+/// One warning per setting that takes a protection away.
+static void warn_of_risks(const struct run *r, const struct node_status *st)
+{
+    const struct config *c = &r->config;
+    const bool dev = config_number(c, SET_dev) != 0;
+    struct stat dir;
+    if (geteuid() == 0) LOG_WRN("node", "runs as root", "hint=\"use an account of its own\"");
+    if (config_number(c, SET_rpc_open) != 0)
+        LOG_WRN("rpc", "open to the network without authentication",
+                "listen=%s hint=\"a proxy in front, or --rpc-open off\"",
+                config_text(c, SET_rpc_listen));
+    if (strstr(config_text(c, SET_rpc_vhosts), "*") != NULL)
+        LOG_WRN("rpc", "answers to any host name", "hint=\"list the names in --rpc-vhosts\"");
+    if (strstr(config_text(c, SET_rpc_cors), "*") != NULL)
+        LOG_WRN("rpc", "any web page may call it", "hint=\"list the pages in --rpc-cors\"");
+    if (!dev && strstr(config_text(c, SET_rpc_namespaces), "debug") != NULL)
+        LOG_WRN("rpc", "serves debug: costly calls for everybody who reaches it",
+                "hint=\"leave it out of --rpc-namespaces\"");
+    if (!dev && strcmp(config_text(c, SET_tx_journal), "async") == 0)
+        LOG_WRN("pool", "accepted transactions survive the process's death, not a power cut",
+                "hint=\"--tx-journal sync\"");
+    if (config_number(c, SET_guard_reset) != 0)
+        LOG_WRN("guard", "--guard-reset-height is set: leave it out at the next start",
+                "from=%" PRIu64, config_number(c, SET_guard_reset));
+    if (stat(r->data_dir, &dir) == 0 && (dir.st_mode & 077) != 0)
+        LOG_WRN("node", "others may look into the data directory",
+                "mode=%03o hint=\"chmod 700 %s\"", (unsigned)dir.st_mode & 0777, r->data_dir);
+    if (!dev && st->is_validator && st->validator_count < 4)
+        LOG_WRN("qbft", "no validator may fail: four tolerate one", "validators=%zu",
+                st->validator_count);
+}
+
 static void say_ready(const struct run *r)
 {
     struct node_status st;
+    char forks[512];
     node_status(r->node, &st);
-    LOG_INF("node", "started",
-            "version=%s identity=%s data=%s chain=%" PRIu64 " genesis=%s head=%" PRIu64
-            " validator=%s%s",
-            CAIRND_VERSION, r->identity, r->data_dir, r->genesis.config.chain_id,
-            hex_hash(node_genesis_hash(r->node)).s, st.head_number, hex_address(&st.validator).s,
-            st.is_validator ? "" : " (follows only)");
-    if (geteuid() == 0) LOG_WRN("node", "runs as root", "hint=%s", "use an account of its own");
-    if (config_number(&r->config, SET_rpc_open) != 0) {
-        LOG_WRN("rpc", "open to the network without authentication", "listen=%s",
-                config_text(&r->config, SET_rpc_listen));
-    }
+    put_forks(forks, sizeof forks, &r->genesis.config);
     const char *url = service_url(r->service);
+    LOG_INF("node", "started",
+            "version=%s identity=%s data=%s chain=%" PRIu64 " genesis=%s forks=%s head=%" PRIu64
+            " validator=%s validates=%s validators=%zu rpc=%s",
+            CAIRND_VERSION, r->identity, r->data_dir, r->genesis.config.chain_id,
+            hex_hash(node_genesis_hash(r->node)).s, forks, st.head_number,
+            hex_address(&st.validator).s, st.is_validator ? "yes" : "no", st.validator_count,
+            url != NULL ? url : "off");
+    warn_of_risks(r, &st);
     (void)printf("ready %s\n", url != NULL ? url : "rpc off");
     (void)fflush(stdout);
+    notify_send("READY=1");
 }
 
 static void leave_at_once(int signal_number)
@@ -285,13 +335,77 @@ static void leave_at_once(int signal_number)
     _exit(EXIT_DONE);
 }
 
-/// Waits for a signal to stop, or for the node to fail.
-static int wait_for_end(struct run *r, const sigset_t *signals)
+/// What the log level was last set to, by name or by signal.
+struct levels {
+    size_t step; ///< of SIGUSR1 and SIGUSR2
+    char text[128];
+};
+
+static void step_level(struct levels *l, int signal_number)
 {
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    size_t level = 2;
-    for (;;) {
-        const struct timespec pause = {.tv_nsec = 250000000};
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    if (signal_number == SIGUSR1 && l->step + 1 < ARRAY_LEN(names)) l->step++;
+    if (signal_number == SIGUSR2 && l->step > 0) l->step--;
+    (void)snprintf(l->text, sizeof l->text, "%s", names[l->step]);
+    (void)log_set_levels(l->text);
+    LOG_INF("node", "log level changed", "level=%s", l->text);
+}
+
+/// SIGHUP: the settings are read again as at the start; what may change while running does, and
+/// a mistake changes nothing.
+static void reload(struct levels *l, int argc, char **argv)
+{
+    struct config c;
+    int rest = 0;
+    notify_send("RELOADING=1");
+    const err_t err = config_read(&c, argc, argv, &rest);
+    const char *level = err_ok(err) ? config_text(&c, SET_log_level) : "";
+    if (!err_ok(err)) {
+        LOG_ERR("node", "not reloaded: nothing has changed", "why=\"%s\"",
+                c.detail[0] != 0 ? c.detail : err_text(err));
+    } else if (strcmp(level, l->text) == 0) {
+        LOG_INF("node", "reloaded: nothing has changed", "log_level=%s", level);
+    } else if (!log_set_levels(level)) {
+        LOG_ERR("node", "not reloaded: nothing has changed",
+                "why=\"log level %s\" hint=\"want error, warn, info or debug\"", level);
+    } else {
+        LOG_INF("node", "reloaded", "log_level=%s was=%s", level, l->text);
+        (void)snprintf(l->text, sizeof l->text, "%s", level);
+        l->step = 2;
+    }
+    config_free(&c);
+    notify_send("READY=1");
+}
+
+/// Tells the service manager where the chain stands.
+static void tell_manager(const struct run *r, uint64_t *told_head)
+{
+    struct node_status st;
+    char text[160 + NODE_STALL_WHY_MAX];
+    node_status(r->node, &st);
+    if (st.stalled_s > 0)
+        (void)snprintf(text, sizeof text, "STATUS=stalled at block %" PRIu64 ": %s", st.head_number,
+                       st.stall_why);
+    else if (st.head_number == *told_head)
+        return;
+    else
+        (void)snprintf(text, sizeof text, "STATUS=block %" PRIu64 ", %zu transactions wait",
+                       st.head_number, st.pool_pending);
+    *told_head = st.head_number;
+    notify_send(text);
+}
+
+/// Waits for a signal to stop, or for the node to fail.
+static int wait_for_end(struct run *r, const sigset_t *signals, int argc, char **argv)
+{
+    struct levels levels = {.step = 2};
+    const uint64_t watchdog_ms = notify_watchdog_ms();
+    uint64_t told_head = UINT64_MAX;
+    uint64_t ticks = 0;
+    enum { TICK_MS = 250 };
+    (void)snprintf(levels.text, sizeof levels.text, "%s", config_text(&r->config, SET_log_level));
+    for (;; ticks++) {
+        const struct timespec pause = {.tv_nsec = TICK_MS * 1000000L};
         const int got = sigtimedwait(signals, NULL, &pause);
         err_t why = OK;
         if (node_failed(r->node, &why)) {
@@ -299,11 +413,15 @@ static int wait_for_end(struct run *r, const sigset_t *signals)
             node_failure_text(r->node, &what);
             return fail(exit_of(why), "%s", what.text);
         }
-        if (got == SIGTERM || got == SIGINT) return EXIT_DONE;
-        if (got == SIGUSR1 && level + 1 < ARRAY_LEN(levels)) level++;
-        if (got == SIGUSR2 && level > 0) level--;
-        if (got == SIGUSR1 || got == SIGUSR2) (void)log_set_levels(levels[level]);
-        if (got == SIGHUP) LOG_INF("node", "nothing to reload", "signal=%s", "SIGHUP");
+        if (got == SIGTERM || got == SIGINT) {
+            notify_send("STOPPING=1");
+            return EXIT_DONE;
+        }
+        if (got == SIGUSR1 || got == SIGUSR2) step_level(&levels, got);
+        if (got == SIGHUP) reload(&levels, argc, argv);
+        if (watchdog_ms > 0 && ticks % (watchdog_ms < TICK_MS ? 1 : watchdog_ms / TICK_MS) == 0)
+            notify_send("WATCHDOG=1");
+        if (ticks % (5000 / TICK_MS) == 0) tell_manager(r, &told_head);
     }
 }
 
@@ -325,7 +443,7 @@ int cmd_run(int argc, char **argv)
     if (code == EXIT_DONE) {
         set_identity(&r);
         say_ready(&r);
-        code = wait_for_end(&r, &signals);
+        code = wait_for_end(&r, &signals, argc, argv);
         (void)signal(SIGTERM, leave_at_once);
         (void)signal(SIGINT, leave_at_once);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
