@@ -12,11 +12,11 @@
 
 #define NO_ROOM FAIL(FULL, "state: no memory left for this block")
 
-/// One entry of a flat table that becomes another. Empty values: no entry.
+/// One entry of a flat table that becomes another. Empty records: no entry.
 struct flat_write {
     struct flat_key key;
-    bytes_t now;
-    bytes_t before;
+    bytes_t now; ///< the new record
+    struct flat_value before;
 };
 
 struct flat_list {
@@ -34,7 +34,7 @@ struct code_write {
 struct account_work {
     hash_t hash; ///< keccak(address)
     const struct account_change *change;
-    bytes_t before;             ///< its flat value, in the arena
+    struct flat_value before;   ///< its flat entry, in the arena
     struct account old;         ///< account_none() if there was none
     bool wiped;                 ///< all its old storage goes
     struct state_nodes storage; ///< source of its storage trie
@@ -66,9 +66,10 @@ static err_t keep(struct work *w, bytes_t *out, bytes_t in)
     return full ? NO_ROOM : OK;
 }
 
-static err_t list_add(struct work *w, const struct flat_key *key, bytes_t now, bytes_t before)
+static err_t list_add(struct work *w, const struct flat_key *key, bytes_t now,
+                      const struct flat_value *before)
 {
-    if (bytes_eq(now, before)) return OK;
+    if (bytes_eq(now, before->record)) return OK;
     struct flat_list *l = &w->update->flat;
     if (l->count == l->cap) {
         const size_t cap = l->cap == 0 ? 64 : 2 * l->cap;
@@ -78,17 +79,23 @@ static err_t list_add(struct work *w, const struct flat_key *key, bytes_t now, b
         l->items = items;
         l->cap = cap;
     }
-    l->items[l->count++] = (struct flat_write){*key, now, before};
+    l->items[l->count++] = (struct flat_write){*key, now, *before};
     return OK;
 }
 
-static err_t read_before(struct work *w, bytes_t *out, const struct flat_key *key)
+static err_t keep_flat(struct work *w, struct flat_value *out, const struct flat_value *in)
 {
-    *out = BYTES_NONE;
+    TRY(keep(w, &out->record, in->record));
+    return keep(w, &out->changes, in->changes);
+}
+
+static err_t read_before(struct work *w, struct flat_value *out, const struct flat_key *key)
+{
+    *out = (struct flat_value){BYTES_NONE, BYTES_NONE};
     if (w->txn == NULL) return OK;
-    bytes_t raw;
-    TRY(read_flat(w->txn, &raw, key));
-    return keep(w, out, raw);
+    struct flat_value stored;
+    TRY(read_flat(w->txn, &stored, key));
+    return keep_flat(w, out, &stored);
 }
 
 // ---- storage ----------------------------------------------------------------------------
@@ -99,13 +106,16 @@ static err_t wipe_with(struct work *w, struct db_cursor *cursor, const hash_t *a
     bytes_t key;
     bytes_t value;
     err_t err = db_cursor_seek(cursor, BYTES_OF(*address_hash), &key, &value);
-    while (err_ok(err) && key.len == 64 && memcmp(key.data, address_hash->b, 32) == 0) {
+    for (; err_ok(err) && memcmp(key.data, address_hash->b, 32) == 0;
+         err = db_cursor_next(cursor, &key, &value)) {
+        if (key.len != 64) continue; // a trie node
         struct flat_key k = {.len = 64};
         memcpy(k.b, key.data, 64);
-        bytes_t before;
-        TRY(keep(w, &before, value));
-        TRY(list_add(w, &k, BYTES_NONE, before));
-        err = db_cursor_next(cursor, &key, &value);
+        struct flat_value stored;
+        struct flat_value before;
+        TRY(flat_split(&stored, key.len, value));
+        TRY(keep_flat(w, &before, &stored));
+        TRY(list_add(w, &k, BYTES_NONE, &before));
     }
     return err.kind == ERR_NOT_FOUND ? OK : err;
 }
@@ -138,7 +148,8 @@ static err_t set_wiped_slot(struct work *w, const struct flat_key *key, bytes_t 
             end = mid;
         }
     }
-    return list_add(w, key, now, BYTES_NONE);
+    const struct flat_value none = {BYTES_NONE, BYTES_NONE};
+    return list_add(w, key, now, &none);
 }
 
 struct slot_work {
@@ -175,20 +186,20 @@ static err_t apply_slot(struct work *w, struct account_work *a, const struct slo
 {
     const struct flat_key key = flat_slot_key(&a->hash, &s->hash);
     bytes_t leaf = BYTES_NONE; // RLP of the value
-    bytes_t now = BYTES_NONE;  // its bytes
+    bytes_t now = BYTES_NONE;
     if (!u256_is_zero(&s->change->value)) {
         uint8_t rlp[TRIE_SLOT_MAX];
-        const size_t len = trie_slot_encode(rlp, &s->change->value);
-        TRY(keep(w, &leaf, bytes_make(rlp, len)));
-        now = len == 1 ? leaf : bytes_make(leaf.data + 1, len - 1);
+        uint8_t flat[FLAT_SLOT_MAX];
+        TRY(keep(w, &leaf, bytes_make(rlp, trie_slot_encode(rlp, &s->change->value))));
+        TRY(keep(w, &now, bytes_make(flat, flat_slot_encode(flat, &s->change->value))));
     }
     if (a->wiped) {
         TRY(set_wiped_slot(w, &key, now, wiped_first, wiped_end));
     } else {
-        bytes_t before;
+        struct flat_value before;
         TRY(read_before(w, &before, &key));
-        if (bytes_eq(before, now)) return OK;
-        TRY(list_add(w, &key, now, before));
+        if (bytes_eq(before.record, now)) return OK;
+        TRY(list_add(w, &key, now, &before));
     }
     return trie_put(a->trie, BYTES_OF(s->hash), leaf);
 }
@@ -204,7 +215,7 @@ static err_t apply_storage(struct work *w, struct account_work *a)
     if (c->deleted || c->slot_count == 0) return OK;
 
     const hash_t *root = a->wiped ? &KECCAK_RLP_NULL : &a->old.storage_root;
-    a->storage = (struct state_nodes){w->txn, true, a->hash};
+    a->storage = (struct state_nodes){w->txn, w->arena, true, a->hash};
     const struct trie_source source = state_nodes_source(&a->storage);
     TRY(trie_open(&a->trie, w->arena, &source, root));
     w->update->storage_tries[w->update->storage_count++] = a->trie;
@@ -272,8 +283,8 @@ static err_t apply_account(struct work *w, const struct account_work *a)
         TRY(keep(w, &now, bytes_make(flat, flat_account_encode(flat, &account))));
         TRY(keep(w, &leaf, bytes_make(rlp, trie_account_encode(rlp, &account))));
     }
-    if (bytes_eq(now, a->before)) return OK;
-    TRY(list_add(w, &key, now, a->before));
+    if (bytes_eq(now, a->before.record)) return OK;
+    TRY(list_add(w, &key, now, &a->before));
     return trie_put(w->update->account_trie, BYTES_OF(a->hash), leaf);
 }
 
@@ -287,6 +298,14 @@ static int compare_flat(const void *x, const void *y)
 err_t state_apply(struct state_update **out, hash_t *root, struct arena *arena,
                   const struct db_txn *txn, const struct state_diff *diff, const struct jobs *jobs)
 {
+    const struct state_tools tools = {.jobs = jobs};
+    return state_apply_with(out, root, arena, txn, diff, &tools);
+}
+
+err_t state_apply_with(struct state_update **out, hash_t *root, struct arena *arena,
+                       const struct db_txn *txn, const struct state_diff *diff,
+                       const struct state_tools *tools)
+{
     struct state_update *u = ARENA_NEW(arena, struct state_update);
     if (u == NULL) return NO_ROOM;
     struct work w = {u, arena, txn};
@@ -297,20 +316,21 @@ err_t state_apply(struct state_update **out, hash_t *root, struct arena *arena,
         const struct flat_key key = flat_account_key(&a->hash);
         bool exists;
         TRY(read_before(&w, &a->before, &key));
-        TRY(account_of_flat(&a->old, &exists, a->before));
+        TRY(account_of_flat(&a->old, &exists, a->before.record));
         TRY(apply_storage(&w, a));
         TRY(apply_code(&w, a));
     }
     // Storage roots before account leaves: the leaves hold them.
-    TRY(trie_finish(u->storage_tries, u->storage_count, jobs));
+    TRY(trie_finish(u->storage_tries, u->storage_count, tools->jobs));
 
     hash_t head = KECCAK_RLP_NULL;
     if (txn != NULL) TRY(state_head_root(txn, &head));
-    u->account_nodes = (struct state_nodes){.txn = txn};
-    const struct trie_source source = state_nodes_source(&u->account_nodes);
+    u->account_nodes = (struct state_nodes){.txn = txn, .arena = arena};
+    struct trie_source source = state_nodes_source(&u->account_nodes);
+    source.cache = tools->cache;
     TRY(trie_open(&u->account_trie, arena, &source, &head));
     for (size_t i = 0; i < u->account_count; i++) TRY(apply_account(&w, &u->accounts[i]));
-    TRY(trie_finish(&u->account_trie, 1, jobs));
+    TRY(trie_finish(&u->account_trie, 1, tools->jobs));
 
     if (u->flat.count > 1) {
         qsort(u->flat.items, u->flat.count, sizeof *u->flat.items, compare_flat);
@@ -324,16 +344,19 @@ err_t state_apply(struct state_update **out, hash_t *root, struct arena *arena,
 
 static err_t write_flat(struct db_txn *txn, const struct flat_write *f, uint64_t number)
 {
-    if (bytes_eq(f->now, f->before)) return OK;
+    if (bytes_eq(f->now, f->before.record)) return OK;
     const unsigned table = f->key.len == 32 ? DB_ACCOUNTS : DB_SLOTS;
     const bytes_t key = flat_key_bytes(&f->key);
-    if (f->now.len > 0) {
-        TRY(db_put(txn, table, key, f->now));
-    } else {
-        TRY(db_delete(txn, table, key));
-    }
+    const bool gone = f->now.len == 0;
+    struct history_list list = {.len = 0};
     // Nobody asks for the state before block 0.
-    return number == 0 ? OK : history_note(txn, number, &f->key, f->before);
+    if (number > 0) TRY(history_note(txn, &list, number, &f->key, &f->before, gone));
+    if (gone) return db_delete(txn, table, key);
+    uint8_t *value;
+    TRY(db_reserve(txn, table, key, f->now.len + list.len, &value));
+    memcpy(value, f->now.data, f->now.len);
+    if (list.len > 0) memcpy(value + f->now.len, list.b, list.len);
+    return OK;
 }
 
 static err_t write_tries(struct db_txn *txn, const struct state_update *u)

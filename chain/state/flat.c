@@ -89,10 +89,81 @@ err_t flat_account_decode(struct account *out, bytes_t in)
     return OK;
 }
 
+size_t flat_slot_encode(uint8_t out[FLAT_SLOT_MAX], const u256_t *value)
+{
+    const size_t len = put_minimal(out + 1, value);
+    out[0] = (uint8_t)len;
+    return 1 + len;
+}
+
 err_t flat_slot_decode(u256_t *out, bytes_t in)
 {
-    if (in.len == 0 || in.len > 32) return FAIL(CORRUPT, "state: a stored slot is unreadable");
-    *out = get_minimal(in.data, in.len);
+    if (in.len < 2 || in.len > FLAT_SLOT_MAX || in.data[0] != in.len - 1) {
+        return FAIL(CORRUPT, "state: a stored slot is unreadable");
+    }
+    *out = get_minimal(in.data + 1, in.len - 1);
+    return OK;
+}
+
+static size_t record_len(size_t key_len, bytes_t stored)
+{
+    if (key_len == 64) return 1 + (size_t)stored.data[0];
+    if (stored.len < 2) return SIZE_MAX;
+    size_t len = 2 + (size_t)stored.data[1] + (stored.data[0] & LENGTH_BITS);
+    if ((stored.data[0] & HAS_STORAGE) != 0) len += 32;
+    if ((stored.data[0] & HAS_CODE) != 0) len += 32;
+    return len;
+}
+
+err_t flat_split(struct flat_value *out, size_t key_len, bytes_t stored)
+{
+    check(key_len == 32 || key_len == 64);
+    *out = (struct flat_value){BYTES_NONE, BYTES_NONE};
+    if (stored.len == 0) return OK;
+    const size_t len = record_len(key_len, stored);
+    if (len > stored.len) return FAIL(CORRUPT, "state: a stored value is cut short");
+    out->record = bytes_make(stored.data, len);
+    if (len < stored.len) out->changes = bytes_make(stored.data + len, stored.len - len);
+    return OK;
+}
+
+size_t flat_changes_encode(uint8_t out[FLAT_CHANGES_BYTES], const uint64_t *numbers, size_t count)
+{
+    check(count <= FLAT_CHANGES_MAX);
+    size_t len = 0;
+    uint64_t before = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t v = numbers[i] - before;
+        before = numbers[i];
+        for (; v >= 0x80; v >>= 7) out[len++] = (uint8_t)(v | 0x80);
+        out[len++] = (uint8_t)v;
+    }
+    return len;
+}
+
+err_t flat_changes_decode(uint64_t out[FLAT_CHANGES_MAX], size_t *count, bytes_t in)
+{
+    uint64_t before = 0;
+    size_t n = 0;
+    for (size_t at = 0; at < in.len; n++) {
+        uint64_t v = 0;
+        unsigned shift = 0;
+        for (;; shift += 7) {
+            if (at == in.len || shift > 56) {
+                return FAIL(CORRUPT, "state: a list of changes is unreadable");
+            }
+            const uint8_t b = in.data[at++];
+            v |= (uint64_t)(b & 0x7f) << shift;
+            if (b < 0x80) break;
+        }
+        // Nobody writes block 0, a block twice, or more than fit.
+        if (v == 0 || n == FLAT_CHANGES_MAX || before + v < before) {
+            return FAIL(CORRUPT, "state: a list of changes is unreadable");
+        }
+        before += v;
+        out[n] = before;
+    }
+    *count = n;
     return OK;
 }
 

@@ -38,21 +38,61 @@ static struct list_key list_key(const struct flat_key *key)
     return k;
 }
 
-err_t history_note(struct db_txn *txn, uint64_t number, const struct flat_key *key, bytes_t before)
+err_t history_note(struct db_txn *txn, struct history_list *out, uint64_t number,
+                   const struct flat_key *key, const struct flat_value *before, bool gone)
 {
+    uint64_t numbers[FLAT_CHANGES_MAX + 1];
+    size_t count;
+    TRY(flat_changes_decode(numbers, &count, before->changes));
+    if (count > 0 && numbers[count - 1] >= number) {
+        return FAIL(CORRUPT, "history: a change from the future");
+    }
+    numbers[count++] = number;
+
     const struct change_key change = change_key(number, key);
-    const struct list_key list = list_key(key);
-    TRY(db_append(txn, DB_CHANGES, bytes_make(change.b, change.len), before));
-    return shards_add(txn, DB_HISTORY, bytes_make(list.b, list.len), number);
+    TRY(db_append(txn, DB_CHANGES, bytes_make(change.b, change.len), before->record));
+    out->len = 0;
+    if (gone || count > FLAT_CHANGES_MAX) {
+        const struct list_key list = list_key(key);
+        TRY(shards_put_full(txn, DB_HISTORY, bytes_make(list.b, list.len), numbers, count));
+        numbers[0] = number;
+        count = 1;
+    }
+    if (!gone) out->len = flat_changes_encode(out->b, numbers, count);
+    return OK;
+}
+
+/// The first change of a key after block `number`, or ERR_NOT_FOUND.
+static err_t first_change(const struct db_txn *txn, uint64_t *out, const struct flat_key *key,
+                          const struct flat_value *now, uint64_t number)
+{
+    uint64_t numbers[FLAT_CHANGES_MAX];
+    size_t count;
+    size_t i = 0;
+    TRY(flat_changes_decode(numbers, &count, now->changes));
+    while (i < count && numbers[i] <= number) i++;
+    // Any that is not later proves that the rest of the list is complete; so does having a
+    // record that never changed.
+    if (i == 0 && (count > 0 || now->record.len == 0)) {
+        const struct list_key list = list_key(key);
+        const err_t err =
+            shards_first(txn, DB_HISTORY, bytes_make(list.b, list.len), number + 1, out);
+        if (err.kind != ERR_NOT_FOUND) return err;
+    }
+    if (i == count) return FAIL(NOT_FOUND, "history: no later change");
+    *out = numbers[i];
+    return OK;
 }
 
 err_t history_read(const struct db_txn *txn, bytes_t *out, const struct flat_key *key,
                    uint64_t number)
 {
-    const struct list_key list = list_key(key);
+    struct flat_value now;
     uint64_t changed;
-    err_t err = shards_first(txn, DB_HISTORY, bytes_make(list.b, list.len), number + 1, &changed);
-    if (err.kind == ERR_NOT_FOUND) return read_flat(txn, out, key);
+    TRY(read_flat(txn, &now, key));
+    *out = now.record;
+    err_t err = first_change(txn, &changed, key, &now, number);
+    if (err.kind == ERR_NOT_FOUND) return OK;
     TRY(err);
     const struct change_key change = change_key(changed, key);
     err = db_get(txn, DB_CHANGES, bytes_make(change.b, change.len), out);

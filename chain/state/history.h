@@ -4,11 +4,14 @@
 /// The state after an earlier block, exactly: the first later change of a key holds its
 /// previous value; if there is none, the flat tables have it.
 ///
-///     changes   number, flat key       -> the value before block `number`
-///     history   length, flat key, last -> the blocks that changed it (a shard)
+///     changes   number, flat key       -> the record before block `number`
+///     history   length, flat key, last -> earlier blocks that changed it (a shard)
 ///
-/// A read at block n is one seek in `history` (the first change >= n + 1) and one get in
-/// `changes`, or one get in the flat table.
+/// The last few blocks that changed a key stand beside its record in the flat table. When they
+/// are too many, and when the record goes, they are put away as a shard; the newest of them
+/// stays beside the record, so that no list means: never changed since block 0. A read at block
+/// n is one get in the flat table, one seek in `history` if all that stand there are later (the
+/// first change >= n + 1), and one get in `changes`.
 
 #include "chain/base/arena.h"
 #include "chain/state/flat.h"
@@ -24,18 +27,26 @@ struct history_view {
 MUST_USE err_t history_view_init(struct history_view *v, const struct db_txn *txn, uint64_t number);
 struct state_view history_as_view(struct history_view *v);
 
-/// The raw value of a flat key after block `number`; empty if there was none.
+/// The record of a flat key after block `number`; empty if there was none.
 MUST_USE err_t history_read(const struct db_txn *txn, bytes_t *out, const struct flat_key *key,
                             uint64_t number);
 
-/// Notes that block `number` changes a key, and from what. Keys in ascending order per block.
-MUST_USE err_t history_note(struct db_txn *txn, uint64_t number, const struct flat_key *key,
-                            bytes_t before);
+/// What stands beside a record after a change.
+struct history_list {
+    uint8_t b[FLAT_CHANGES_BYTES];
+    size_t len;
+};
+
+/// Notes that block `number` changes a key, and from what. `*out` is the list to store beside
+/// its new record, or, with `gone`, empty. Keys in ascending order per block.
+/// @return ERR_CORRUPT (the list as it was is unreadable or from the future)
+MUST_USE err_t history_note(struct db_txn *txn, struct history_list *out, uint64_t number,
+                            const struct flat_key *key, const struct flat_value *before, bool gone);
 
 /// One key that differs between the state after block `number` and the head.
 struct history_entry {
     struct flat_key key;
-    bytes_t value; ///< after block `number`; empty: none. Valid as long as the transaction.
+    bytes_t value; ///< its record after block `number`; empty: none. Valid as long as txn.
 };
 
 /// All accounts (or, with `storage_of`, all slots of that account) that changed after block

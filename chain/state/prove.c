@@ -71,7 +71,7 @@ static err_t prove_account(const struct question *q, struct account_proof *out,
 {
     struct state_nodes *nodes = ARENA_NEW(q->arena, struct state_nodes);
     if (nodes == NULL) return NO_ROOM;
-    *nodes = (struct state_nodes){.txn = q->txn};
+    *nodes = (struct state_nodes){.txn = q->txn, .arena = q->arena};
 
     struct header header;
     hash_t head_root;
@@ -106,7 +106,7 @@ static err_t prove_slots(const struct question *q, struct account_proof *out,
     struct state_nodes *nodes = ARENA_NEW(q->arena, struct state_nodes);
     out->slots = ARENA_ARRAY(q->arena, struct slot_proof, out->slot_count);
     if (nodes == NULL || out->slots == NULL) return NO_ROOM;
-    *nodes = (struct state_nodes){q->txn, true, *address_hash};
+    *nodes = (struct state_nodes){q->txn, q->arena, true, *address_hash};
 
     struct account now;
     bool exists;

@@ -6,13 +6,14 @@
 #include "chain/store/blocks.h"
 #include "chain/store/schema.h"
 
-err_t read_flat(const struct db_txn *txn, bytes_t *out, const struct flat_key *key)
+err_t read_flat(const struct db_txn *txn, struct flat_value *out, const struct flat_key *key)
 {
     const unsigned table = key->len == 32 ? DB_ACCOUNTS : DB_SLOTS;
-    const err_t err = db_get(txn, table, flat_key_bytes(key), out);
-    if (err.kind != ERR_NOT_FOUND) return err;
-    *out = BYTES_NONE;
-    return OK;
+    bytes_t stored = BYTES_NONE;
+    const err_t err = db_get(txn, table, flat_key_bytes(key), &stored);
+    if (err.kind != ERR_NOT_FOUND) TRY(err);
+    const err_t split = flat_split(out, key->len, stored);
+    return err_ok(split) ? OK : db_damage(txn, table, flat_key_bytes(key), split.why);
 }
 
 err_t account_of_flat(struct account *out, bool *exists, bytes_t raw)
@@ -34,9 +35,9 @@ err_t read_account(const struct db_txn *txn, struct account *out, bool *exists,
                    const hash_t *address_hash)
 {
     const struct flat_key key = flat_account_key(address_hash);
-    bytes_t raw;
-    TRY(read_flat(txn, &raw, &key));
-    const err_t err = account_of_flat(out, exists, raw);
+    struct flat_value stored;
+    TRY(read_flat(txn, &stored, &key));
+    const err_t err = account_of_flat(out, exists, stored.record);
     return err_ok(err) ? OK : db_damage(txn, DB_ACCOUNTS, flat_key_bytes(&key), err.why);
 }
 
@@ -44,9 +45,9 @@ err_t read_slot(const struct db_txn *txn, u256_t *out, const hash_t *address_has
                 const hash_t *slot_hash)
 {
     const struct flat_key key = flat_slot_key(address_hash, slot_hash);
-    bytes_t raw;
-    TRY(read_flat(txn, &raw, &key));
-    const err_t err = slot_of_flat(out, raw);
+    struct flat_value stored;
+    TRY(read_flat(txn, &stored, &key));
+    const err_t err = slot_of_flat(out, stored.record);
     return err_ok(err) ? OK : db_damage(txn, DB_SLOTS, flat_key_bytes(&key), err.why);
 }
 

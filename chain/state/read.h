@@ -22,8 +22,10 @@ MUST_USE err_t read_code(const struct db_txn *txn, bytes_t *out, const hash_t *c
 /// Zero if there is no such block.
 MUST_USE err_t read_block_hash(const struct db_txn *txn, hash_t *out, uint64_t number);
 
-/// A flat table's raw value; empty if there is none.
-MUST_USE err_t read_flat(const struct db_txn *txn, bytes_t *out, const struct flat_key *key);
+/// A flat table's entry; an empty record if there is none. Valid until the transaction's next
+/// write. @return ERR_CORRUPT
+MUST_USE err_t read_flat(const struct db_txn *txn, struct flat_value *out,
+                         const struct flat_key *key);
 
 /// What a raw value (empty: none) means.
 MUST_USE err_t account_of_flat(struct account *out, bool *exists, bytes_t raw);

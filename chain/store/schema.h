@@ -13,20 +13,23 @@
 ///     receipts  be64 number                        RLP list of receipts, no blooms       blocks
 ///     txs       transaction hash                   be64 number, be32 index               blocks
 ///     logs      kind, address or topic, be64 last  be64 block numbers (a shard)          log_index
-///     accounts  keccak(address)                    packed account                        state/flat
-///     slots     keccak(address) keccak(slot)       value without leading zeros           state/flat
+///     accounts  keccak(address)                    account record, its latest changes    state/flat
+///               packed path                        lower node of the account trie        state/nodes
+///     slots     keccak(address) keccak(slot)       slot record, its latest changes       state/flat
+///               keccak(address), packed path       lower node of a storage trie          state/nodes
 ///     code      code hash                          code                                  state/commit
-///     trie      0, nibbles                         node of the account trie              state/commit
-///               1, keccak(address), nibbles        node of a storage trie
-///     changes   be64 number, flat key              value before that block ("" = none)   state/history
+///     trie      0, packed path                     upper node of the account trie        state/nodes
+///               1, keccak(address), packed path    upper node of a storage trie
+///     changes   be64 number, flat key              record before that block ("" = none)  state/history
 ///     history   length, flat key, be64 last        be64 block numbers (a shard)          state/history
 ///
 ///     events    be64 number, be32 log index        event of a system contract            fed/views
 ///     views     kind, ..., be64 ~number            records and indexes of the federation fed/views
 ///
 /// Made again from blocks alone: hashes, txs, logs, events, views; by executing the blocks:
-/// accounts, slots, code, trie, changes, history. A nibble is one byte in a key. A flat key is a
-/// key of `accounts` or `slots`. Shards: chain/store/shards.h. Kinds: chain/fed/views_impl.h.
+/// accounts, slots, code, trie, changes, history. A flat key is one of 32 bytes of `accounts` or
+/// of 64 bytes of `slots`; nodes beside them have keys of other lengths. Packed path:
+/// chain/state/nodes.h. Shards: chain/store/shards.h. Kinds: chain/fed/views_impl.h.
 
 #include "chain/store/db.h"
 

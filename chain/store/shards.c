@@ -66,6 +66,16 @@ err_t shards_add(struct db_txn *txn, unsigned table, bytes_t key, uint64_t numbe
     return db_put(txn, table, key_bytes(&open), bytes_make(now, len + 8));
 }
 
+err_t shards_put_full(struct db_txn *txn, unsigned table, bytes_t key, const uint64_t *numbers,
+                      size_t count)
+{
+    check(count > 0 && count <= SHARD_MAX);
+    uint8_t shard[SHARD_BYTES];
+    for (size_t i = 0; i < count; i++) be_put_u64(shard + 8 * i, numbers[i]);
+    const struct shard_key full = key_of(key, numbers[count - 1]);
+    return db_put(txn, table, key_bytes(&full), bytes_make(shard, 8 * count));
+}
+
 /// Walks the shards of `key` from the one that holds the first number >= from.
 struct walk {
     struct db_cursor *cursor;

@@ -22,6 +22,11 @@
 /// @return ERR_INVALID if it is smaller
 MUST_USE err_t shards_add(struct db_txn *txn, unsigned table, bytes_t key, uint64_t number);
 
+/// Writes a full shard of `count` (at most SHARD_MAX) numbers in ascending order, for callers
+/// that keep the open one elsewhere.
+MUST_USE err_t shards_put_full(struct db_txn *txn, unsigned table, bytes_t key,
+                               const uint64_t *numbers, size_t count);
+
 /// The first number >= `from`. @return ERR_NOT_FOUND, ERR_CORRUPT
 MUST_USE err_t shards_first(const struct db_txn *txn, unsigned table, bytes_t key, uint64_t from,
                             uint64_t *out);

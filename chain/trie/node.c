@@ -43,12 +43,35 @@ static err_t parse_short(struct node_view *out, bytes_t first, bytes_t second)
     return OK;
 }
 
+/// The usual branch: hashes and gaps, no value. @return false if it is anything else
+static bool parse_plain_branch(struct node_view *out, bytes_t list)
+{
+    const uint8_t *p = list.data;
+    const uint8_t *const end = p + list.len;
+    for (size_t i = 0; i < 16; i++) {
+        if (p < end && *p == 0x80) {
+            out->children[i] = (struct node_child){NODE_CHILD_NONE, BYTES_NONE};
+            p++;
+        } else if (end - p >= 33 && *p == 0xa0) {
+            out->children[i] = (struct node_child){NODE_CHILD_HASH, bytes_make(p + 1, 32)};
+            p += 33;
+        } else {
+            return false;
+        }
+    }
+    return end - p == 1 && *p == 0x80;
+}
+
 err_t node_parse(struct node_view *out, bytes_t node)
 {
     struct rlp_reader all = rlp_reader(node);
     struct rlp_reader list;
     TRY(rlp_read_list(&all, &list));
     TRY(rlp_expect_end(&all));
+    out->packed = BYTES_NONE;
+    out->value = BYTES_NONE;
+    out->kind = NODE_BRANCH;
+    if (parse_plain_branch(out, list.rest)) return OK;
 
     bytes_t items[17];
     size_t count = 0;
@@ -56,12 +79,9 @@ err_t node_parse(struct node_view *out, bytes_t node)
         if (count == ARRAY_LEN(items)) return FAIL(MALFORMED, "trie: a node of too many items");
         TRY(rlp_read_raw(&list, &items[count]));
     }
-    out->packed = BYTES_NONE;
-    out->value = BYTES_NONE;
     if (count == 2) return parse_short(out, items[0], items[1]);
     if (count != 17) return FAIL(MALFORMED, "trie: a node has 2 or 17 items");
 
-    out->kind = NODE_BRANCH;
     for (size_t i = 0; i < 16; i++) TRY(parse_child(&out->children[i], items[i]));
     struct rlp_reader value = rlp_reader(items[16]);
     return rlp_read_bytes(&value, &out->value);

@@ -2,6 +2,7 @@
 #include "chain/trie/trie.h"
 
 #include "chain/crypto/keccak.h"
+#include "chain/trie/trie_cache.h"
 #include "chain/trie/trie_impl.h"
 
 #define NO_ROOM FAIL(FULL, "trie: no memory left for this batch")
@@ -94,6 +95,15 @@ static err_t adopt(struct trie *t, struct trie_node **out, bytes_t raw)
     return OK;
 }
 
+static err_t read_stored(const struct trie *t, bytes_t *out, const uint8_t *path, size_t path_len)
+{
+    const struct trie_source *s = &t->source;
+    const err_t err =
+        s->node == NULL ? FAIL(NOT_FOUND, "trie: no source") : s->node(s->ctx, out, path, path_len);
+    if (err.kind == ERR_NOT_FOUND) return FAIL(CORRUPT, "trie: a node is missing in the store");
+    return err;
+}
+
 /// Brings the node of `slot` into memory (*out = NULL if there is none). Its path are the
 /// first `len` nibbles of the key at hand, and `last` after them unless it is negative.
 static err_t resolve(struct trie *t, struct trie_node **out, struct trie_slot *slot, size_t len,
@@ -110,15 +120,19 @@ static err_t resolve(struct trie *t, struct trie_node **out, struct trie_slot *s
     if (last >= 0) path[len] = (uint8_t)last;
 
     bytes_t raw;
-    const err_t err = t->source.node == NULL ? FAIL(NOT_FOUND, "trie: no source")
-                                             : t->source.node(t->source.ctx, &raw, path, path_len);
-    if (err.kind == ERR_NOT_FOUND) return FAIL(CORRUPT, "trie: a node is missing in the store");
-    TRY(err);
+    const bool cached = trie_cache_get(t->source.cache, &raw, t->arena, path, path_len, slot->hash);
+    if (!cached) TRY(read_stored(t, &raw, path, path_len));
     TRY(adopt(t, &slot->node, raw));
     memcpy(slot->node->name + 1, slot->hash, 32);
     slot->node->name[0] = 0xa0;
     slot->node->name_len = 33;
-    *l = (struct trie_loaded){path, path_len, slot->hash, slot->node, raw, t->loaded};
+    *l = (struct trie_loaded){.path = path,
+                              .path_len = path_len,
+                              .hash = slot->hash,
+                              .node = slot->node,
+                              .raw = raw,
+                              .checked = cached,
+                              .next = t->loaded};
     t->loaded = l;
     t->loaded_count++;
     t->unchecked_count++;

@@ -23,7 +23,8 @@
 /// one remaining child may have to be loaded. Inserting and deleting a key leads back to the
 /// same root.
 ///
-/// Every loaded node is compared with the hash its parent (or the root) names it by.
+/// Every loaded node is compared with the hash its parent (or the root) names it by. Only what a
+/// trie_cache gives for that very hash was compared before.
 
 #include "chain/base/arena.h"
 #include "chain/base/bytes.h"
@@ -33,11 +34,17 @@
 /// Longest key in bytes.
 #define TRIE_KEY_MAX 128
 
+struct trie_cache;
+
 /// Where stored nodes are. `path` are nibbles, one per byte; `*out` stays valid while the trie
 /// is used. @return ERR_NOT_FOUND, ...
 struct trie_source {
     err_t (*node)(void *ctx, bytes_t *out, const uint8_t *path, size_t path_len);
     void *ctx;
+    /// Leaves are not stored as nodes: `node` makes them from what the store has anyway
+    /// (trie_leaf), and trie_writes and trie_deletes leave them out.
+    bool leaves_apart;
+    struct trie_cache *cache; ///< of this trie's upper levels; may be NULL
 };
 
 /// Lives in the arena it was opened with, and dies with it.
@@ -75,6 +82,11 @@ hash_t trie_root(const struct trie *t);
 /// After trie_finish: nodes to write and paths to clear, each sorted by path. In the arena.
 const struct trie_change *trie_writes(const struct trie *t, size_t *count);
 const struct trie_change *trie_deletes(const struct trie *t, size_t *count);
+
+/// The leaf of `key` that hangs below its first `depth` nibbles, as it is encoded. In `arena`.
+/// @return ERR_FULL
+MUST_USE err_t trie_leaf(bytes_t *out, struct arena *arena, bytes_t key, size_t depth,
+                         bytes_t value);
 
 /// After trie_finish (or before any put): the nodes from the root towards a key, as
 /// eth_getProof gives them; for an absent key up to where the paths part. In the arena.

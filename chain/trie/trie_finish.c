@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain/codec/rlp.h"
 #include "chain/crypto/keccak.h"
+#include "chain/trie/trie_cache.h"
 #include "chain/trie/trie_impl.h"
 
 #include <stdlib.h>
@@ -40,7 +41,7 @@ err_t trie_check_loaded(struct trie *const *tries, size_t count, const struct jo
 
     struct arena *arena = tries[0]->arena;
     const size_t chunks = (total + CHUNK - 1) / CHUNK;
-    struct check_job job = {.count = total};
+    struct check_job job = {.count = 0};
     job.all = ARENA_ARRAY(arena, const struct trie_loaded *, total);
     job.bad = ARENA_ARRAY(arena, bool, chunks);
     if (job.all == NULL || job.bad == NULL) return NO_ROOM;
@@ -48,11 +49,12 @@ err_t trie_check_loaded(struct trie *const *tries, size_t count, const struct jo
     for (size_t i = 0; i < count; i++) {
         const struct trie_loaded *l = tries[i]->loaded;
         for (; tries[i]->unchecked_count > 0; tries[i]->unchecked_count--) {
-            job.all[at++] = l;
+            if (!l->checked) job.all[at++] = l;
             l = l->next;
         }
     }
-    jobs_run(jobs, chunks, check_chunk, &job);
+    job.count = at;
+    jobs_run(jobs, (at + CHUNK - 1) / CHUNK, check_chunk, &job);
     for (size_t i = 0; i < chunks; i++) {
         if (job.bad[i]) return FAIL(CORRUPT, "trie: a stored node does not hash to its name");
     }
@@ -196,6 +198,21 @@ static void encode(struct trie_node *n)
     check((size_t)(p - start) == n->encoded.len);
 }
 
+err_t trie_leaf(bytes_t *out, struct arena *arena, bytes_t key, size_t depth, bytes_t value)
+{
+    check(key.len <= TRIE_KEY_MAX && depth <= 2 * key.len);
+    uint8_t path[TRIE_PATH_MAX];
+    struct trie_node n = {.kind = NODE_LEAF, .path = path, .value = value};
+    for (size_t i = depth; i < 2 * key.len; i++) path[n.path_len++] = key_nibble(key, i);
+    const size_t payload = payload_size(&n);
+    n.encoded.len = rlp_header_size(payload) + payload;
+    n.encoded.data = arena_alloc(arena, n.encoded.len);
+    if (n.encoded.data == NULL) return NO_ROOM;
+    encode(&n);
+    *out = n.encoded;
+    return OK;
+}
+
 // ---- naming, level by level -------------------------------------------------------------
 
 struct name_job {
@@ -307,13 +324,15 @@ static err_t list_changes(struct trie *t, struct trie_node *first, size_t dirty_
     if (writes == NULL || deletes == NULL) return NO_ROOM;
 
     // Collected parents first and children in order: sorted by path.
+    const bool leaves_apart = t->source.leaves_apart;
     for (const struct trie_node *n = first; n != NULL; n = n->next_dirty) {
-        if (!is_stored(n)) continue;
+        if (!is_stored(n) || (leaves_apart && n->kind == NODE_LEAF)) continue;
         writes[t->write_count++] = (struct trie_change){n->place, n->depth, n->encoded};
     }
     t->writes = writes;
     for (const struct trie_loaded *l = t->loaded; l != NULL; l = l->next) {
         if (l->node->reached && !l->node->dirty) continue;
+        if (leaves_apart && l->node->kind == NODE_LEAF) continue;
         if (is_written(t, l)) continue;
         deletes[t->delete_count++] = (struct trie_change){l->path, l->path_len, BYTES_NONE};
     }
@@ -323,6 +342,19 @@ static err_t list_changes(struct trie *t, struct trie_node *first, size_t dirty_
     t->deletes = deletes;
     for (struct trie_node *n = first; n != NULL; n = n->next_dirty) n->dirty = false;
     return OK;
+}
+
+/// What is known of the upper levels now: what was loaded, and what takes its place.
+static void fill_cache(const struct trie *t, const struct trie_node *first)
+{
+    struct trie_cache *c = t->source.cache;
+    if (c == NULL) return;
+    for (const struct trie_loaded *l = t->loaded; l != NULL; l = l->next) {
+        if (!l->checked) trie_cache_put(c, l->path, l->path_len, l->hash, l->raw);
+    }
+    for (const struct trie_node *n = first; n != NULL; n = n->next_dirty) {
+        if (is_stored(n)) trie_cache_put(c, n->place, n->depth, n->name + 1, n->encoded);
+    }
 }
 
 static void set_root(struct trie *t, const struct trie_node *first)
@@ -362,6 +394,7 @@ err_t trie_finish(struct trie *const *tries, size_t count, const struct jobs *jo
     for (size_t i = 0; i < count; i++) {
         TRY(list_changes(tries[i], firsts[i], counts[i]));
         set_root(tries[i], firsts[i]);
+        fill_cache(tries[i], firsts[i]);
     }
     return OK;
 }

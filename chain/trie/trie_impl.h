@@ -38,6 +38,7 @@ struct trie_loaded {
     const uint8_t *hash; ///< what it must hash to
     struct trie_node *node;
     bytes_t raw;
+    bool checked; ///< it hashes to `hash`: the cache said so
     struct trie_loaded *next;
 };
 

@@ -117,7 +117,8 @@ err_t block_build(struct executed_block *out, const struct block_env *env, const
     TRY(transactions_root(h, arena, b));
     TRY(block_exec_receipts_root(&h->receipts_root, &x, arena));
     TRY(overlay_diff(&out->diff, arena, env->world));
-    TRY(state_apply(&out->update, &h->state_root, arena, txn, &out->diff, env->jobs));
+    const struct state_tools tools = {env->jobs, env->cache};
+    TRY(state_apply_with(&out->update, &h->state_root, arena, txn, &out->diff, &tools));
     out->receipts = x.receipts;
     out->receipt_count = x.receipt_count;
     b->hash = header_hash(h);

@@ -60,7 +60,8 @@ static err_t execute(struct executed_block *out, const struct block_env *env,
     TRY(block_exec_receipts_root(&root, &x, &out->arena));
     if (!hash_eq(&root, &h->receipts_root)) return FAIL(INVALID, "block: receipts root differs");
     TRY(overlay_diff(&out->diff, &out->arena, env->world));
-    TRY(state_apply(&out->update, &root, &out->arena, txn, &out->diff, env->jobs));
+    const struct state_tools tools = {env->jobs, env->cache};
+    TRY(state_apply_with(&out->update, &root, &out->arena, txn, &out->diff, &tools));
     if (!hash_eq(&root, &h->state_root)) return FAIL(INVALID, "block: state root differs");
     out->receipts = x.receipts;
     out->receipt_count = x.receipt_count;

@@ -41,4 +41,5 @@ struct block_env {
     struct vm *vm;
     struct overlay *world; ///< reset for every block
     const struct jobs *jobs;
+    struct trie_cache *cache; ///< of the account trie's upper levels; may be NULL
 };

@@ -27,6 +27,8 @@
 #define MAX_JOBS 1024
 #define KEPT_BLOCKS 4
 #define OVERLAY_BYTES ((size_t)8 * 1024 * 1024 * 1024)
+/// Five levels of a large state's trie; a small state's takes little.
+#define TRIE_CACHE_BYTES ((size_t)40 * 1024 * 1024)
 #define BUILD_MS 2000U
 #define JOURNAL_COMPACT_BYTES ((uint64_t)16 * 1024 * 1024)
 #define MIB ((uint64_t)1024 * 1024)
@@ -57,6 +59,7 @@ struct executor {
     bool running;
     struct vm *vm;
     struct overlay *world;
+    struct trie_cache *trie_cache;
     struct block_env env;
     struct kept kept[KEPT_BLOCKS];
     uint64_t age;
@@ -761,7 +764,8 @@ err_t executor_new(struct executor **out, struct node *n)
     const struct state_view view = latest_as_view(&nothing);
     TRY(overlay_new(&x->world, &view, OVERLAY_BYTES));
     for (size_t i = 0; i < KEPT_BLOCKS; i++) TRY(executed_init(&x->kept[i].block));
-    x->env = (struct block_env){&n->genesis.config, x->vm, x->world, &n->jobs};
+    TRY(trie_cache_new(&x->trie_cache, TRIE_CACHE_BYTES));
+    x->env = (struct block_env){&n->genesis.config, x->vm, x->world, &n->jobs, x->trie_cache};
     return start_from_store(x);
 }
 
@@ -783,6 +787,7 @@ void executor_free(struct executor *x)
     if (x->jobs != NULL) queue_free(x->jobs, free);
     for (size_t i = 0; i < KEPT_BLOCKS; i++) executed_deinit(&x->kept[i].block);
     overlay_free(x->world);
+    trie_cache_free(x->trie_cache);
     vm_free(x->vm);
     arena_deinit(&x->tally_arena);
     arena_deinit(&x->scratch);

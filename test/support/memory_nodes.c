@@ -23,7 +23,7 @@ static err_t read_node(void *ctx, bytes_t *out, const uint8_t *path, size_t len)
 
 struct trie_source memory_nodes_source(struct memory_nodes *m)
 {
-    return (struct trie_source){read_node, m};
+    return (struct trie_source){.node = read_node, .ctx = m};
 }
 
 static struct memory_node *place(struct memory_nodes *m, const struct trie_change *c)

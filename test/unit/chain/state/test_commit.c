@@ -251,7 +251,8 @@ static void expect_proofs(const struct db_txn *txn, struct arena *arena, const s
     }
 }
 
-static size_t count_entries(const struct db_txn *txn, unsigned table)
+/// Entries of a table; with `key_len`, only those with keys of that length.
+static size_t count_keys(const struct db_txn *txn, unsigned table, size_t key_len)
 {
     struct db_cursor *c;
     bytes_t key;
@@ -259,9 +260,16 @@ static size_t count_entries(const struct db_txn *txn, unsigned table)
     size_t n = 0;
     cr_assert(err_ok(db_cursor_open(txn, table, &c)));
     err_t err = db_cursor_first(c, &key, &value);
-    for (; err_ok(err); err = db_cursor_next(c, &key, &value)) n++;
+    for (; err_ok(err); err = db_cursor_next(c, &key, &value)) {
+        n += key_len == 0 || key.len == key_len;
+    }
     db_cursor_close(c);
     return n;
+}
+
+static size_t count_entries(const struct db_txn *txn, unsigned table)
+{
+    return count_keys(txn, table, 0);
 }
 
 /// Goal: over random blocks with deletions and re-creations, root, head, every earlier state
@@ -319,9 +327,11 @@ Test(commit, random_chain)
     struct state_audit audit;
     const err_t sound = state_audit(&audit, &arena, txn);
     cr_expect(err_ok(sound), "%s", err_text(sound));
-    cr_expect_eq(audit.accounts, count_entries(txn, DB_ACCOUNTS));
-    cr_expect_eq(audit.slots, count_entries(txn, DB_SLOTS));
-    cr_expect_eq(audit.nodes, count_entries(txn, DB_TRIE));
+    cr_expect_eq(audit.accounts, count_keys(txn, DB_ACCOUNTS, 32));
+    cr_expect_eq(audit.slots, count_keys(txn, DB_SLOTS, 64));
+    cr_expect_eq(audit.accounts + audit.slots + audit.nodes, count_entries(txn, DB_ACCOUNTS) +
+                                                                 count_entries(txn, DB_SLOTS) +
+                                                                 count_entries(txn, DB_TRIE));
     struct history_view above;
     cr_expect_eq(history_view_init(&above, txn, BLOCKS).kind, ERR_NOT_FOUND);
     const address_t any = address_of(0);
@@ -394,7 +404,7 @@ Test(commit, damaged_node)
     cr_assert(err_ok(state_apply(&update, &root, &arena, txn, &diff, NULL)));
     cr_assert(err_ok(state_write(txn, update, 0)));
     append_block(txn, 0, &root);
-    const uint8_t key[1] = {0};
+    const uint8_t key[2] = {0}; // the root's: no nibbles
     bytes_t node;
     cr_assert(err_ok(db_get(txn, DB_TRIE, BYTES_OF(key), &node)));
     uint8_t copy[600];
@@ -601,8 +611,89 @@ Test(flat, accounts)
             }
         }
     }
+}
+
+Test(flat, slots)
+{
     u256_t v;
-    cr_expect_eq(flat_slot_decode(&v, BYTES_NONE).kind, ERR_CORRUPT);
-    const uint8_t long_slot[33] = {1};
+    for (unsigned bits = 1; bits <= 256; bits += 5) {
+        const u256_t one = u256_from_u64(1);
+        const u256_t value = u256_shl(&one, bits - 1);
+        uint8_t packed[FLAT_SLOT_MAX + 1] = {0};
+        const size_t len = flat_slot_encode(packed, &value);
+        cr_assert(err_ok(flat_slot_decode(&v, bytes_make(packed, len))));
+        cr_expect(u256_eq(&v, &value));
+        for (size_t cut = 0; cut <= len + 1; cut++) {
+            if (cut == len) continue;
+            cr_expect_eq(flat_slot_decode(&v, bytes_make(packed, cut)).kind, ERR_CORRUPT);
+        }
+    }
+    const uint8_t long_slot[34] = {33};
     cr_expect_eq(flat_slot_decode(&v, BYTES_OF(long_slot)).kind, ERR_CORRUPT);
+}
+
+/// Goal: a stored value comes apart where its record ends, or not at all.
+Test(flat, split)
+{
+    static const struct {
+        const char *name;
+        size_t key_len;
+        bytes_t in;
+        enum err_kind kind;
+        size_t record;
+        size_t changes;
+    } cases[] = {
+        {"no entry", 32, {NULL, 0}, ERR_NONE, 0, 0},
+        {"no slot", 64, {NULL, 0}, ERR_NONE, 0, 0},
+        {"an account", 32, LIT("\x01\x01\x07\x09"), ERR_NONE, 4, 0},
+        {"an account and its changes", 32, LIT("\x01\x01\x07\x09\x05\x02"), ERR_NONE, 4, 2},
+        {"an account cut short", 32, LIT("\x01\x01\x07"), ERR_CORRUPT, 0, 0},
+        {"half a header", 32, LIT("\x00"), ERR_CORRUPT, 0, 0},
+        {"a storage root that is not there", 32, LIT("\x80\x00\x07"), ERR_CORRUPT, 0, 0},
+        {"a slot", 64, LIT("\x02\x01\x00"), ERR_NONE, 3, 0},
+        {"a slot and its changes", 64, LIT("\x01\x01\x05"), ERR_NONE, 2, 1},
+        {"a slot cut short", 64, LIT("\x02\x01"), ERR_CORRUPT, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct flat_value v;
+        const err_t err = flat_split(&v, cases[i].key_len, cases[i].in);
+        cr_expect_eq(err.kind, cases[i].kind, "%s", cases[i].name);
+        if (!err_ok(err)) continue;
+        cr_expect_eq(v.record.len, cases[i].record, "%s", cases[i].name);
+        cr_expect_eq(v.changes.len, cases[i].changes, "%s", cases[i].name);
+    }
+}
+
+/// Goal: lists of changes are inverses, and what nobody writes is refused.
+Test(flat, changes)
+{
+    static const uint64_t lists[][FLAT_CHANGES_MAX] = {
+        {1},
+        {127, 128, 256, 16384},
+        {1, UINT64_MAX >> 1},
+        {UINT64_C(1) << 62, 1 + (UINT64_C(1) << 62)}};
+    uint64_t out[FLAT_CHANGES_MAX];
+    size_t count;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        size_t n = 0;
+        while (lists[i][n] != 0) n++;
+        uint8_t b[FLAT_CHANGES_BYTES];
+        const size_t len = flat_changes_encode(b, lists[i], n);
+        cr_assert(err_ok(flat_changes_decode(out, &count, bytes_make(b, len))));
+        cr_assert_eq(count, n);
+        cr_expect_eq(memcmp(out, lists[i], n * sizeof *out), 0);
+        cr_expect_eq(flat_changes_decode(out, &count, bytes_make(b, len - 1)).kind == ERR_CORRUPT,
+                     len > 1 && b[len - 2] >= 0x80, "list %zu", i);
+    }
+    cr_assert(err_ok(flat_changes_decode(out, &count, BYTES_NONE)));
+    cr_expect_eq(count, 0);
+    uint8_t many[FLAT_CHANGES_MAX + 1];
+    memset(many, 1, sizeof many);
+    cr_expect(err_ok(flat_changes_decode(out, &count, bytes_make(many, FLAT_CHANGES_MAX))));
+    cr_expect_eq(flat_changes_decode(out, &count, BYTES_OF(many)).kind, ERR_CORRUPT);
+    static const bytes_t bad[] = {LIT("\x00"), LIT("\x05\x00"), LIT("\x80"),
+                                  LIT("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        cr_expect_eq(flat_changes_decode(out, &count, bad[i]).kind, ERR_CORRUPT, "list %zu", i);
+    }
 }
