@@ -124,7 +124,7 @@ static void find_nodes(struct world *w)
     arena_reset(&w->arena);
     bench_expect(err_ok(db_begin_read(w->db, &txn)), "begin");
     bench_expect(err_ok(state_head_root(txn, &head)), "root");
-    struct state_nodes nodes = {.txn = txn};
+    struct state_nodes nodes = {.txn = txn, .arena = &w->arena};
     const struct trie_source source = state_nodes_source(&nodes);
     bench_expect(err_ok(trie_open(&t, &w->arena, &source, &head)), "open");
     for (size_t i = 0; i < w->batch; i++) {
