@@ -92,7 +92,7 @@ endif
 LIBS_chain     = $(call pkg_libs,$(PKGS_chain)) -lpthread
 LIBS_vm        = $(call pkg_libs,$(PKGS_vm))
 LIBS_consensus = $(call pkg_libs,$(PKGS_consensus))
-LIBS_rpc       = $(call pkg_libs,$(PKGS_rpc))
+LIBS_rpc       = $(call pkg_libs,$(PKGS_rpc)) -lwslay
 LIBS_wallet    = $(call pkg_libs,$(PKGS_wallet))
 LIBS_test      = $(call pkg_libs,$(PKGS_test))
 

@@ -8,7 +8,7 @@ build='build-essential:compiler pkg-config:finds_libraries git:version_stamp
 libsecp256k1-dev:signatures liblmdb-dev:store libssl-dev:hashes_and_ciphers
 libjansson-dev:JSON libgmp-dev:modexp_precompile libuv1-dev:event_loop
 libsnappy-dev:peer_messages zlib1g-dev:fork_checksums
-libmicrohttpd-dev:RPC_server libcurl4-openssl-dev:wallet_transport
+libmicrohttpd-dev:RPC_server libwslay-dev:WebSocket_frames libcurl4-openssl-dev:wallet_transport
 libcriterion-dev:unit_tests python3:demo_and_end-to-end_scripts xz-utils:test_vectors
 ca-certificates:https_for_the_wallet'
 lint='clang-14:second_compiler clang-format-14:formatter clang-tidy-14:linter cppcheck:linter

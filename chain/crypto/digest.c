@@ -31,6 +31,16 @@ struct ripemd160_digest ripemd160(bytes_t in)
     return out;
 }
 
+struct sha1_digest sha1(bytes_t in)
+{
+    SHA_CTX ctx;
+    struct sha1_digest out;
+    SHA1_Init(&ctx);
+    SHA1_Update(&ctx, in.data, in.len);
+    SHA1_Final(out.b, &ctx);
+    return out;
+}
+
 struct sha256_stream {
     SHA256_CTX ctx;
 };

@@ -6,6 +6,7 @@
 #include "rpc/http/server.h"
 #include "rpc/jsonrpc/dispatch.h"
 #include "rpc/ns/env.h"
+#include "rpc/ns/eth_subscribe.h"
 #include "rpc/ns/handlers.h"
 #include "rpc/ns/head_watch.h"
 
@@ -68,6 +69,7 @@ static int accept_rpc(struct service *s, struct http_exchange *x)
         x->status = 503;
         return HTTP_ANSWERED;
     }
+    rpc_request_set_peer(r, x->peer);
     const int lane = lane_of_cost[cost];
     if (lane == HTTP_ANSWERED) rpc_request_run(r, &x->out);
     return lane;
@@ -372,6 +374,7 @@ void service_stop(struct service *s)
 {
     if (s == NULL) return;
     head_watch_stop(s->env.heads);
+    subscriptions_stop(s->env.subscriptions);
     http_server_stop(s->server);
     rpc_dispatcher_free(s->dispatcher);
     rpc_env_close(&s->env);

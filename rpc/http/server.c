@@ -3,6 +3,7 @@
 
 #include "chain/base/log.h"
 #include "rpc/http/lanes.h"
+#include "rpc/http/websocket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,6 +43,7 @@ struct http_server {
     struct MHD_Daemon *daemon;
     struct http_options options;
     struct lane *lanes[LANES_MAX];
+    struct ws_hub *sockets;
     uint16_t port;
 
     pthread_mutex_t lock; ///< guards the list of connections
@@ -72,6 +74,8 @@ struct request {
     size_t request_line;
     const char *origin; ///< the allowed Origin, or NULL
     struct buf body;
+    bool upgrades; ///< to WebSocket
+    char ws_accept[29];
     char path[256];
 };
 
@@ -327,6 +331,10 @@ struct headers {
     const char *content_type;
     const char *host;
     const char *origin;
+    const char *upgrade;
+    const char *connection;
+    const char *ws_version;
+    const char *ws_key;
 };
 
 static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *key,
@@ -354,6 +362,14 @@ static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const 
         h->host = value;
     } else if (strcasecmp(key, "origin") == 0) {
         h->origin = value;
+    } else if (strcasecmp(key, "upgrade") == 0) {
+        h->upgrade = value;
+    } else if (strcasecmp(key, "connection") == 0) {
+        h->connection = value;
+    } else if (strcasecmp(key, "sec-websocket-version") == 0) {
+        h->ws_version = value;
+    } else if (strcasecmp(key, "sec-websocket-key") == 0) {
+        h->ws_key = value;
     }
     return MHD_YES;
 }
@@ -400,6 +416,83 @@ static bool is_json_type(const char *type)
     if (type == NULL || strncasecmp(type, json, sizeof json - 1) != 0) return false;
     const char after = type[sizeof json - 1];
     return after == 0 || after == ';' || after == ' ';
+}
+
+// ---- WebSocket ----------------------------------------------------------------------------
+
+/// A comma-separated list has this word.
+static bool has_word(const char *list, const char *word)
+{
+    const size_t len = strlen(word);
+    while (list != NULL && *list != 0) {
+        list += strspn(list, " \t,");
+        const size_t n = strcspn(list, " \t,");
+        if (n == len && strncasecmp(list, word, len) == 0) return true;
+        list += n;
+    }
+    return false;
+}
+
+/// A page of this very server ("http://HOST"), or one that is listed.
+static bool ws_origin_allowed(const struct request *q, const struct headers *h)
+{
+    if (h->origin == NULL || q->origin != NULL) return true; // not a page, or a listed one
+    const char *slashes = strstr(h->origin, "://");
+    return slashes != NULL && h->host != NULL && strcasecmp(slashes + 3, h->host) == 0;
+}
+
+/// 16 bytes in base64.
+static bool is_ws_key(const char *key)
+{
+    return key != NULL && strlen(key) == 24 && key[22] == '=' && key[23] == '=' &&
+           strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 22;
+}
+
+/// The first half of a handshake; the second is upgrade().
+static enum MHD_Result check_upgrade(struct request *q, const struct headers *h)
+{
+    if (!ws_origin_allowed(q, h)) {
+        return refuse(q, MHD_HTTP_FORBIDDEN,
+                      "origin not allowed: start the node with --rpc-cors ORIGIN\n", true);
+    }
+    if (!has_word(h->connection, "upgrade") || !is_ws_key(h->ws_key)) {
+        return refuse(q, MHD_HTTP_BAD_REQUEST, "not a WebSocket handshake\n", true);
+    }
+    if (h->ws_version == NULL || strcmp(h->ws_version, "13") != 0) {
+        return refuse(q, MHD_HTTP_UPGRADE_REQUIRED, "Sec-WebSocket-Version must be 13\n", true);
+    }
+    q->upgrades = true;
+    ws_accept_key(q->ws_accept, h->ws_key);
+    conn_enter(q->conn, CONN_BODY);
+    return MHD_YES;
+}
+
+static void on_ws_closed(void *urh)
+{
+    (void)MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE);
+}
+
+static void on_upgraded(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra,
+                        size_t extra_len, MHD_socket fd, struct MHD_UpgradeResponseHandle *urh)
+{
+    struct http_server *s = cls;
+    struct conn *c = conn_of(mhd);
+    (void)con_cls;
+    if (c != NULL) conn_enter(c, CONN_RUNNING); // its own clock begins (http/websocket.h)
+    (void)ws_hub_add(s->sockets, fd, bytes_make(extra, extra_len), on_ws_closed, urh);
+}
+
+static enum MHD_Result upgrade(struct request *q)
+{
+    q->answered = true;
+    struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgraded, q->server);
+    if (r == NULL) return MHD_NO;
+    MHD_add_response_header(r, "Upgrade", "websocket");
+    MHD_add_response_header(r, "Sec-WebSocket-Accept", q->ws_accept);
+    conn_enter(q->conn, CONN_WRITING);
+    const enum MHD_Result ok = MHD_queue_response(q->mhd, MHD_HTTP_SWITCHING_PROTOCOLS, r);
+    MHD_destroy_response(r);
+    return ok;
 }
 
 /// First call for a request: its headers are complete, nothing of the body was read.
@@ -463,6 +556,9 @@ static enum MHD_Result check_headers(struct request *q, const char *url, const c
             return refuse(q, MHD_HTTP_CONTENT_TOO_LARGE,
                           "body too large: see --rpc-max-body (5 MiB by default)\n", true);
         }
+    }
+    if (q->x.method == HTTP_GET && h.upgrade != NULL && strcasecmp(h.upgrade, "websocket") == 0) {
+        return check_upgrade(q, &h);
     }
     conn_enter(q->conn, CONN_BODY);
     return MHD_YES;
@@ -539,6 +635,7 @@ static enum MHD_Result dispatch(struct request *q)
     struct http_server *s = q->server;
     const struct http_handler *h = &s->options.handler;
     atomic_fetch_add(&s->requests, 1);
+    if (q->upgrades) return upgrade(q);
     if (q->options) {
         q->x.status = MHD_HTTP_NO_CONTENT;
         return send_answer(q);
@@ -638,6 +735,12 @@ static err_t open_socket(int *out, uint16_t *port, const char *address, uint16_t
     return OK;
 }
 
+static err_t put_in_lane(void *ctx, int lane, void (*fn)(void *), void *arg)
+{
+    struct http_server *s = ctx;
+    return lane_put(s->lanes[lane], fn, arg);
+}
+
 static void default_u32(uint32_t *v, uint32_t otherwise)
 {
     if (*v == 0) *v = otherwise;
@@ -672,8 +775,16 @@ err_t http_server_start(struct http_server **out, const struct http_options *opt
                                                             run_in_lane, s});
     }
     if (err_ok(err)) {
+        const struct ws_options ws = {.handler = options->handler,
+                                      .put = put_in_lane,
+                                      .put_ctx = s,
+                                      .max_message = s->options.max_body,
+                                      .write_timeout_ms = s->options.write_timeout_ms};
+        err = ws_hub_new(&s->sockets, &ws);
+    }
+    if (err_ok(err)) {
         const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                               MHD_USE_ERROR_LOG | MHD_USE_ITC;
+                               MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG | MHD_USE_ITC;
         s->daemon = MHD_start_daemon(
             flags, 0, NULL, NULL, on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
             MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, s,
@@ -719,6 +830,7 @@ void http_server_stop(struct http_server *s)
     if (s->daemon != NULL) fd = MHD_quiesce_daemon(s->daemon);
     // Requests in lanes hold suspended connections: they finish and resume first.
     for (size_t i = 0; i < LANES_MAX; i++) lane_stop(s->lanes[i]);
+    ws_hub_stop(s->sockets); // gives its sockets back, which the library wants before it stops
     pthread_mutex_lock(&s->lock);
     s->stopping = true;
     pthread_cond_broadcast(&s->reaper_wake);
@@ -726,6 +838,7 @@ void http_server_stop(struct http_server *s)
     if (s->reaper_started) pthread_join(s->reaper, NULL);
     if (s->daemon != NULL) MHD_stop_daemon(s->daemon);
     if (fd >= 0) close(fd);
+    ws_hub_free(s->sockets);
     for (size_t i = 0; i < LANES_MAX; i++) lane_free(s->lanes[i]);
     pthread_cond_destroy(&s->reaper_wake);
     pthread_mutex_destroy(&s->lock);

@@ -20,6 +20,8 @@
 #include "chain/base/bytes.h"
 #include "chain/base/err.h"
 
+struct rpc_peer;
+
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST };
 
 /// A whole request and the place for its answer. Lives from `accept` to `done`.
@@ -34,7 +36,8 @@ struct http_exchange {
     const char *content_type; ///< a literal; application/json unless changed
     struct buf out;           ///< the body; at most HTTP_ANSWER_MAX bytes
 
-    void *connection; ///< the server's own
+    struct rpc_peer *peer; ///< whom to tell more later: a WebSocket connection, else NULL
+    void *connection;      ///< the server's own
 };
 
 /// Longest answer (threat model 4.8: at most 32 MiB unsent per connection).

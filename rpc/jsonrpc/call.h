@@ -9,6 +9,7 @@
 
 #include "chain/base/arena.h"
 #include "rpc/jsonrpc/json_writer.h"
+#include "rpc/jsonrpc/peer.h"
 
 /// How long a method may take, hence which threads run it.
 enum rpc_cost {
@@ -55,8 +56,9 @@ struct rpc_call {
     const json_t *params; ///< an array, of at most as many values as the method has params;
                           ///< NULL while calls are prepared together and if `prepared` is set
     struct json_writer out;
-    struct arena *arena;  ///< for this call only
-    uint64_t deadline_ms; ///< on the clock of rpc_now_ms
+    struct arena *arena;   ///< for this call only
+    struct rpc_peer *peer; ///< whom to tell more later (jsonrpc/peer.h); NULL over HTTP
+    uint64_t deadline_ms;  ///< on the clock of rpc_now_ms
     void *prepared;
     struct rpc_error error;
 };

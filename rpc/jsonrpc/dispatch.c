@@ -33,6 +33,7 @@ struct rpc_request {
     bool broken; ///< does not parse: `parse_error`
     struct envelopes list;
     struct json_detail parse_error;
+    struct rpc_peer *peer;
 };
 
 uint64_t rpc_now_ms(void)
@@ -378,7 +379,7 @@ static bool is_version_2(bytes_t version)
 
 /// Looks at the envelope and finds the method; on failure the call's error is set.
 static void item_begin(struct item *it, struct rpc_dispatcher *d, const struct envelope *e,
-                       struct arena *arena)
+                       struct arena *arena, struct rpc_peer *peer)
 {
     memset(it, 0, sizeof *it);
     it->envelope = e;
@@ -386,6 +387,7 @@ static void item_begin(struct item *it, struct rpc_dispatcher *d, const struct e
     it->reported = true;
     it->call.env = d->options.env;
     it->call.arena = arena;
+    it->call.peer = peer;
     struct rpc_call *call = &it->call;
     if (!e->is_object) {
         rpc_fail(call, RPC_INVALID_REQUEST, "invalid request: not an object");
@@ -469,13 +471,14 @@ static void prepare(struct item *const *items, size_t count, struct arena *arena
 
 /// Takes as many neighbours as share a method that can do them together, or one item.
 static size_t begin_group(struct item **items, struct rpc_dispatcher *d,
-                          const struct envelope *from, size_t count, struct arena *arena)
+                          const struct envelope *from, size_t count, struct arena *arena,
+                          struct rpc_peer *peer)
 {
     size_t n = 0;
     while (n < count && n < GROUP_MAX) {
         items[n] = ARENA_NEW(arena, struct item);
         if (items[n] == NULL) return n;
-        item_begin(items[n], d, &from[n], arena);
+        item_begin(items[n], d, &from[n], arena, peer);
         n++;
         if (!items[n - 1]->grouped || items[n - 1]->call.method != items[0]->call.method) break;
     }
@@ -483,7 +486,7 @@ static size_t begin_group(struct item **items, struct rpc_dispatcher *d,
 }
 
 static void run_batch(struct rpc_dispatcher *d, const struct envelopes *list, struct json_writer *w,
-                      struct arena *arena)
+                      struct arena *arena, struct rpc_peer *peer)
 {
     const struct rpc_dispatch_options *o = &d->options;
     if (list->count == 0) {
@@ -504,7 +507,7 @@ static void run_batch(struct rpc_dispatcher *d, const struct envelopes *list, st
         const size_t mark = arena_mark(arena);
         const size_t end =
             i < o->batch_max && list->kept > o->batch_max ? o->batch_max : list->kept;
-        const size_t n = begin_group(items, d, &list->many[i], end - i, arena);
+        const size_t n = begin_group(items, d, &list->many[i], end - i, arena, peer);
         if (n == 0) break; // an arena of 256 MiB holds more than a batch can ask for
         const bool over =
             i >= o->batch_max || w->buf->len - start > o->answer_max || rpc_now_ms() > until;
@@ -561,7 +564,7 @@ static void run_some(struct rpc_request *const *r, struct buf *const *out, size_
         if (r[i]->list.batch) continue;
         items[i] = ARENA_NEW(arena, struct item);
         if (items[i] == NULL) continue;
-        item_begin(items[i], d, &r[i]->list.only, arena);
+        item_begin(items[i], d, &r[i]->list.only, arena, r[i]->peer);
         const bool fits =
             items[i]->grouped && (n == 0 || items[i]->call.method == together[0]->call.method);
         if (fits) together[n++] = items[i];
@@ -570,7 +573,7 @@ static void run_some(struct rpc_request *const *r, struct buf *const *out, size_
     for (size_t i = 0; i < count; i++) {
         struct json_writer w = {out[i], false};
         if (r[i]->list.batch)
-            run_batch(d, &r[i]->list, &w, arena);
+            run_batch(d, &r[i]->list, &w, arena, r[i]->peer);
         else if (items[i] != NULL)
             item_run(items[i], d, &w);
         else
@@ -597,6 +600,11 @@ void rpc_requests_run(struct rpc_request *const *r, struct buf *const *out, size
         }
     }
     if (have_arena) arena_give(r[0]->d, &arena);
+}
+
+void rpc_request_set_peer(struct rpc_request *r, struct rpc_peer *peer)
+{
+    r->peer = peer;
 }
 
 void rpc_request_run(struct rpc_request *r, struct buf *out)

@@ -39,6 +39,9 @@ struct rpc_request;
 /// NULL: out of memory.
 struct rpc_request *rpc_request_parse(struct rpc_dispatcher *d, bytes_t body, enum rpc_cost *cost);
 
+/// Whom subscriptions of this request tell; lives at least until it has run.
+void rpc_request_set_peer(struct rpc_request *r, struct rpc_peer *peer);
+
 /// Serves it. `out` stays empty if there is nothing to answer (notifications only). Any
 /// thread, several requests at a time.
 void rpc_request_run(struct rpc_request *r, struct buf *out);

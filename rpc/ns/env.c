@@ -4,6 +4,7 @@
 #include "rpc/jsonrpc/error_codes.h"
 #include "rpc/ns/eth_call.h"
 #include "rpc/ns/eth_filters.h"
+#include "rpc/ns/eth_subscribe.h"
 #include "rpc/ns/head_watch.h"
 
 #include <inttypes.h>
@@ -14,11 +15,12 @@ err_t rpc_env_open(struct rpc_env *env, struct node *node, unsigned cores)
     TRY(call_pool_new(&env->calls, cores));
     TRY(head_watch_open(&env->heads, node));
     TRY(filters_open(&env->filters, node));
-    return OK;
+    return subscriptions_open(&env->subscriptions, env);
 }
 
 void rpc_env_close(struct rpc_env *env)
 {
+    subscriptions_close(env->subscriptions);
     filters_close(env->filters);
     head_watch_close(env->heads);
     call_pool_free(env->calls);

@@ -18,6 +18,7 @@
 struct call_pool;
 struct head_watch;
 struct filters;
+struct subscriptions;
 
 struct rpc_limits {
     uint64_t logs_range;   ///< blocks of one eth_getLogs
@@ -33,10 +34,11 @@ struct rpc_env {
     struct rpc_limits limits;
     const char *client_version;
     uint64_t min_gas_price_wei;
-    struct rpc_dispatcher *dispatcher; ///< set after it was made; for rpc_modules
-    struct call_pool *calls;           ///< interpreters (ns/eth_call.h)
-    struct head_watch *heads;          ///< who waits for a block (ns/head_watch.h)
-    struct filters *filters;           ///< eth_newFilter and its kin (ns/eth_filters.h)
+    struct rpc_dispatcher *dispatcher;   ///< set after it was made; for rpc_modules
+    struct call_pool *calls;             ///< interpreters (ns/eth_call.h)
+    struct head_watch *heads;            ///< who waits for a block (ns/head_watch.h)
+    struct filters *filters;             ///< eth_newFilter and its kin (ns/eth_filters.h)
+    struct subscriptions *subscriptions; ///< eth_subscribe (ns/eth_subscribe.h)
 };
 
 /// @return ERR_FULL

@@ -382,18 +382,24 @@ struct sender_cache {
 static err_t put_event(struct rpc_call *call, const struct fed_site *f, const struct view_event *e,
                        struct sender_cache *cache)
 {
-    struct json_writer *w = &call->out;
-    const struct fed_item *item = item_of(e->event);
     if (!cache->filled || cache->number != e->at.block) {
         TRY(blocks_get(f->txn, &cache->block, call->arena, e->at.block));
         cache->filled = true;
         cache->number = e->at.block;
     }
+    fed_put_event(call, e, &cache->block);
+    return OK;
+}
+
+void fed_put_event(struct rpc_call *call, const struct view_event *e, const struct block *block)
+{
+    struct json_writer *w = &call->out;
+    const struct fed_item *item = item_of(e->event);
     jw_open(w, '{');
     fed_put_at(w, &e->at);
     jw_kv_str(w, "event", item != NULL ? item->name : "unknown");
-    if (e->at.tx_index < cache->block.tx_count) {
-        jw_kv_address(w, "by", &cache->block.txs[e->at.tx_index].sender);
+    if (e->at.tx_index < block->tx_count) {
+        jw_kv_address(w, "by", &block->txs[e->at.tx_index].sender);
     } else {
         jw_kv_null(w, "by");
     }
@@ -414,7 +420,6 @@ static err_t put_event(struct rpc_call *call, const struct fed_site *f, const st
         jw_null(w);
     }
     jw_close(w, '}');
-    return OK;
 }
 
 bool fed_put_timeline(struct rpc_call *call, struct fed_site *f, struct fed_list *l,

@@ -100,6 +100,9 @@ const char *fed_proposal_state(uint64_t state);
 void fed_put_at(struct json_writer *w, const struct view_at *at);
 /// A decoded argument: quantities, data, lists, objects where fields are named.
 void fed_put_value(struct json_writer *w, const struct abi_type *type, const struct abi_value *v);
-/// A list of events as {block, time, tx, event, by, args}.
+/// One event as {block, time, tx, event, by, args}. `block` is the block it is of, which the
+/// caller may keep for the next one.
+void fed_put_event(struct rpc_call *call, const struct view_event *e, const struct block *block);
+/// A list of events in this form.
 bool fed_put_timeline(struct rpc_call *call, struct fed_site *f, struct fed_list *l,
                       enum view_subject subject, const hash_t *id);

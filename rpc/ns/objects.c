@@ -129,6 +129,13 @@ static void put_header(struct json_writer *w, const struct header *h, const hash
     }
 }
 
+void object_header(struct json_writer *w, const struct header *h, const hash_t *hash)
+{
+    jw_open(w, '{');
+    put_header(w, h, hash);
+    jw_close(w, '}');
+}
+
 static size_t block_size(const struct block *block)
 {
     struct buf b;

@@ -23,6 +23,9 @@ void object_tx(struct json_writer *w, const struct tx *tx, const struct object_p
 /// @param full_txs  whole transactions instead of hashes
 void object_block(struct json_writer *w, const struct block *block, bool full_txs);
 
+/// A header alone, as newHeads tells of it.
+void object_header(struct json_writer *w, const struct header *h, const hash_t *hash);
+
 /// A log with its place.
 void object_log(struct json_writer *w, const struct log_entry *log,
                 const struct object_place *place, const hash_t *tx_hash, uint64_t log_index);

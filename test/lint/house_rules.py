@@ -32,6 +32,7 @@ ONE_DOOR = {
     "lmdb.h": {"chain/store/db.c"},
     "curl/curl.h": {"wallet/client.c"},
     "microhttpd.h": {"rpc/http/server.c"},
+    "wslay/wslay.h": {"rpc/http/ws_reader.c"},
 }
 UV_FOLDER = "consensus/node/"
 
