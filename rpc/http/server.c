@@ -577,6 +577,11 @@ static enum MHD_Result refuse_chunked_overflow(struct request *q)
 
 // ---- the life of a request ----------------------------------------------------------------
 
+static void resume(struct http_exchange *x)
+{
+    MHD_resume_connection(((struct request *)x->connection)->mhd);
+}
+
 static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
     struct http_server *s = cls;
@@ -587,6 +592,7 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     q->conn = conn_of(mhd);
     q->request_line = strlen(uri);
     q->x.connection = q;
+    q->x.answered = resume;
     q->x.path = q->path;
     q->x.status = MHD_HTTP_OK;
     q->x.content_type = "application/json";
@@ -624,9 +630,9 @@ static void run_in_lane(void *ctx, void *const *jobs, size_t count)
 {
     struct http_server *s = ctx;
     struct http_exchange *x[LANE_TOGETHER_MAX] = {NULL};
-    for (size_t i = 0; i < count; i++) x[i] = &((struct request *)jobs[i])->x;
+    for (size_t i = 0; i < count; i++) x[i] = jobs[i];
     s->options.handler.run(s->options.handler.ctx, x, count);
-    for (size_t i = 0; i < count; i++) MHD_resume_connection(((struct request *)jobs[i])->mhd);
+    for (size_t i = 0; i < count; i++) x[i]->answered(x[i]);
 }
 
 /// The whole request is here.
@@ -649,7 +655,7 @@ static enum MHD_Result dispatch(struct request *q)
     conn_enter(q->conn, CONN_RUNNING);
     q->answered = true; // by the time this connection is looked at again
     MHD_suspend_connection(q->mhd);
-    if (!err_ok(lane_put(s->lanes[lane], q))) {
+    if (!err_ok(lane_put(s->lanes[lane], &q->x))) {
         h->refuse(h->ctx, &q->x);
         MHD_resume_connection(q->mhd);
     }
@@ -735,10 +741,10 @@ static err_t open_socket(int *out, uint16_t *port, const char *address, uint16_t
     return OK;
 }
 
-static err_t put_in_lane(void *ctx, int lane, void (*fn)(void *), void *arg)
+static err_t put_in_lane(void *ctx, int lane, struct http_exchange *x)
 {
     struct http_server *s = ctx;
-    return lane_put(s->lanes[lane], fn, arg);
+    return lane_put(s->lanes[lane], x);
 }
 
 static void default_u32(uint32_t *v, uint32_t otherwise)

@@ -37,7 +37,8 @@ struct http_exchange {
     struct buf out;           ///< the body; at most HTTP_ANSWER_MAX bytes
 
     struct rpc_peer *peer; ///< whom to tell more later: a WebSocket connection, else NULL
-    void *connection;      ///< the server's own
+    void *connection;      ///< the server's own, and what it does once `run` has answered
+    void (*answered)(struct http_exchange *x);
 };
 
 /// Longest answer (threat model 4.8: at most 32 MiB unsent per connection).

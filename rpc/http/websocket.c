@@ -300,12 +300,9 @@ static void finish(struct ws_request *q)
     request_free(q);
 }
 
-static void run_in_lane(void *arg)
+static void on_answered(struct http_exchange *x)
 {
-    struct ws_request *q = arg;
-    const struct http_handler *handler = &q->conn->hub->options.handler;
-    handler->run(handler->ctx, &q->x);
-    finish(q);
+    finish(x->connection);
 }
 
 static void begin_request(struct ws_conn *c, bytes_t message)
@@ -329,7 +326,9 @@ static void begin_request(struct ws_conn *c, bytes_t message)
                                   .path = "/",
                                   .body = bytes_make(body, message.len),
                                   .status = 200,
-                                  .peer = &q->peer};
+                                  .peer = &q->peer,
+                                  .connection = q,
+                                  .answered = on_answered};
     buf_init(&q->x.out, HTTP_ANSWER_MAX);
     pthread_mutex_lock(&h->lock);
     c->running++;
@@ -337,7 +336,7 @@ static void begin_request(struct ws_conn *c, bytes_t message)
     const int lane = handler->accept(handler->ctx, &q->x);
     if (lane == HTTP_ANSWERED) {
         finish(q);
-    } else if (!err_ok(h->options.put(h->options.put_ctx, lane, run_in_lane, q))) {
+    } else if (!err_ok(h->options.put(h->options.put_ctx, lane, &q->x))) {
         handler->refuse(handler->ctx, &q->x);
         finish(q);
     }

@@ -23,8 +23,8 @@ struct ws_hub;
 
 struct ws_options {
     struct http_handler handler;
-    /// Runs `fn(arg)` on a lane. ERR_FULL
-    err_t (*put)(void *ctx, int lane, void (*fn)(void *), void *arg);
+    /// Has it run on a lane, which calls `x->answered` then. ERR_FULL
+    err_t (*put)(void *ctx, int lane, struct http_exchange *x);
     void *put_ctx;
     size_t max_message;
     uint32_t write_timeout_ms;

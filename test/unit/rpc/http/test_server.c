@@ -440,3 +440,85 @@ Test(server, start_and_stop)
     stop(&f);
     close(fd);
 }
+
+// ---- WebSocket ----------------------------------------------------------------------------
+
+/// Sends a masked text (the mask is zero) and reads the answering frame's text.
+static void ws_expect(int fd, const char *text, const char *want)
+{
+    uint8_t frame[128] = {0x81, (uint8_t)(0x80 | strlen(text))};
+    char got[128] = {0};
+    memcpy(frame + 6, text, strlen(text));
+    say(fd, bytes_make(frame, 6 + strlen(text)));
+    size_t len = 0;
+    while (len < 2 + strlen(want)) {
+        const ssize_t n = recv(fd, got + len, sizeof got - len, 0);
+        cr_assert_gt(n, 0, "after %zu bytes", len);
+        len += (size_t)n;
+    }
+    cr_expect_eq((uint8_t)got[0], 0x81);
+    cr_expect_eq((uint8_t)got[1], strlen(want));
+    cr_expect_eq(memcmp(got + 2, want, strlen(want)), 0, "%s", got + 2);
+}
+
+/// Goal: a socket that was upgraded answers messages, at once and from a lane, and is told goodbye
+/// when the server stops; handshakes that are none are refused.
+Test(server, websocket)
+{
+    struct fixture f;
+    start(&f, (struct http_options){0});
+    static const struct {
+        const char *name;
+        const char *headers;
+        const char *status;
+    } rows[] = {
+        {"no key", "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n", "400"},
+        {"a short key",
+         "Connection: Upgrade\r\nSec-WebSocket-Key: abc\r\nSec-WebSocket-Version: 13\r\n", "400"},
+        {"an old version",
+         "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+         "Sec-WebSocket-Version: 8\r\n",
+         "426"},
+        {"another page",
+         "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+         "Sec-WebSocket-Version: 13\r\nOrigin: http://evil.example\r\n",
+         "403"},
+        {"a listed page",
+         "Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+         "Sec-WebSocket-Version: 13\r\nOrigin: https://page.example\r\n",
+         "101"},
+        {"no page",
+         "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+         "Sec-WebSocket-Version: 13\r\n",
+         "101"},
+    };
+    int open = -1;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char request[512];
+        char head[1024] = {0};
+        size_t len = 0;
+        (void)snprintf(request, sizeof request,
+                       "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n%s\r\n",
+                       rows[i].headers);
+        if (open >= 0) close(open);
+        open = dial(&f);
+        say(open, bytes_of_str(request));
+        while (strstr(head, "\r\n\r\n") == NULL) {
+            const ssize_t n = recv(open, head + len, sizeof head - 1 - len, 0);
+            cr_assert_gt(n, 0, "%s: %s", rows[i].name, head);
+            len += (size_t)n;
+        }
+        cr_expect_eq(strncmp(head + 9, rows[i].status, 3), 0, "%s: %s", rows[i].name, head);
+        const bool accepted = strstr(head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") != NULL;
+        cr_expect_eq(accepted, strcmp(rows[i].status, "101") == 0, "%s", rows[i].name);
+    }
+    ws_expect(open, "hello", "hello");
+    ws_expect(open, "Later", "Later");
+    http_server_stop(f.server);
+    uint8_t goodbye[4] = {0};
+    cr_expect_eq(recv(open, goodbye, sizeof goodbye, MSG_WAITALL), 4);
+    cr_expect_eq(memcmp(goodbye, "\x88\x02\x03\xe9", 4), 0, "1001");
+    close(open);
+    cr_expect_eq(f.echo.accepted, f.echo.done);
+    cr_expect_eq(f.echo.accepted, 2);
+}
