@@ -12,6 +12,8 @@ enum {
     OP_SSTORE = 0x55,
     OP_JUMP = 0x56,
     OP_TSTORE = 0x5d,
+    OP_LOG0 = 0xa0,
+    OP_LOG4 = 0xa4,
     OP_CREATE = 0xf0,
     OP_CREATE2 = 0xf5
 };
@@ -76,6 +78,19 @@ static void returndatacopy_failure(struct failure *f, const struct step_trace *t
     if (!f->executed) (void)snprintf(f->error, sizeof f->error, "out of gas");
 }
 
+/// In a static frame: paid first, refused then.
+static void log_failure(struct failure *f, const struct step_trace *t)
+{
+    const u256_t *len = &t->top[1];
+    size_t grown;
+    const uint64_t memory = memory_cost(&grown, t->memory_len, &t->top[0], len);
+    if (memory == UINT64_MAX) return;
+    f->cost = 375 * (uint64_t)(t->op - OP_LOG0 + 1) + 8 * len->limb[0] + memory;
+    f->executed = f->cost <= t->gas;
+    if (f->executed) f->memory_len = grown;
+    if (!f->executed) (void)snprintf(f->error, sizeof f->error, "out of gas");
+}
+
 /// @param gas_cost  as the machine told it: all the gas, where it halts
 static void failure_of(struct failure *f, const struct step_trace *t, uint64_t gas_cost,
                        enum evm_status status)
@@ -108,6 +123,8 @@ static void failure_of(struct failure *f, const struct step_trace *t, uint64_t g
         (void)memory_cost(&f->memory_len, t->memory_len, &t->top[0], &t->top[1]);
         f->executed = true;
         f->taken = 2;
+    } else if (status == EVM_STATIC_VIOLATION && t->op >= OP_LOG0 && t->op <= OP_LOG4) {
+        log_failure(f, t);
     } else if (status == EVM_STATIC_VIOLATION && t->op == OP_TSTORE) {
         f->cost = 100; // of the instructions that write, the one which is paid first
         f->executed = true;

@@ -5,10 +5,12 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 export class Cairn {
-  constructor(program) {
+  /** @param tamper  changes an answer, to see whether that is noticed */
+  constructor(program, tamper = (answer) => answer) {
     this.waiting = [];
     this.child = spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'] });
-    createInterface({ input: this.child.stdout }).on('line', (text) => this.waiting.shift().resolve(JSON.parse(text)));
+    createInterface({ input: this.child.stdout }).on('line', (text) => this.waiting.shift()
+      .resolve(tamper(JSON.parse(text))));
     const fail = (why) => {
       this.dead = new Error(`evm_cases ended: ${why}`);
       for (const w of this.waiting.splice(0)) w.reject(this.dead);

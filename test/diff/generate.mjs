@@ -148,10 +148,21 @@ export function stateTest(c, name, info, hash, logs, txbytes) {
   const t = c.tx;
   const transaction = { nonce: t.nonce, gasLimit: one(t.gasLimit), value: one(t.value), data: one(t.data),
     to: t.to ?? '', sender: SENDER, secretKey: SECRET };
-  for (const field of ['gasPrice', 'maxFeePerGas', 'maxPriorityFeePerGas', 'authorizationList']) {
+  for (const field of ['gasPrice', 'maxFeePerGas', 'maxPriorityFeePerGas']) {
     if (t[field] !== undefined) transaction[field] = t[field];
   }
+  const number = (h) => hex(h === '0x' ? 0 : h);
+  if (t.authorizationList) {
+    transaction.authorizationList = t.authorizationList.map((a) => ({ ...a, chainId: number(a.chainId),
+      nonce: number(a.nonce), v: number(a.yParity), yParity: number(a.yParity) }));
+  }
   if (t.accessList) transaction.accessLists = one(t.accessList);
-  return { [name]: { _info: info, env: c.env, pre: c.pre, transaction,
+  // Words in full: go-ethereum reads nothing shorter.
+  const word = (h) => `0x${h.slice(2).padStart(64, '0')}`;
+  const pre = Object.fromEntries(Object.entries(c.pre).map(([who, a]) => [who, { ...a,
+    storage: Object.fromEntries(Object.entries(a.storage).map(([k, v]) => [word(k), word(v)])) }]));
+  const env = { ...c.env };
+  if (env.currentDifficulty !== '0x0') delete env.currentRandom; // it would mean after the Merge elsewhere
+  return { [name]: { _info: info, env, pre, transaction,
     post: { [c.fork]: [{ hash, logs, txbytes, indexes: { data: 0, gas: 0, value: 0 } }] } } };
 }

@@ -3,6 +3,9 @@
 //
 //   run.mjs --evm PROGRAM [--seed N] [--count N] [--workers N] [--out DIR]
 //   run.mjs --evm PROGRAM --seed N --case I      one program again, with the first step that differs
+//   run.mjs --evm PROGRAM --seed N --count N --export DIR
+//                                              state tests with our results, for other machines to judge
+//   run.mjs --evm PROGRAM --planted yes        does it find bugs that we put there, and make them small?
 //   run.mjs --evm PROGRAM --file STATETEST.json  a written reproduction or regression
 //
 // Prints "<N> passed, <M> failed" and what was covered.
@@ -12,11 +15,12 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Cairn } from './cairn.mjs';
-import { makeCase, stateTest } from './generate.mjs';
+import { makeCase, signTx, stateTest } from './generate.mjs';
 import { excluded, firstStep, minimise, outcome, runBoth } from './judge.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const MINIMISE_MS = 120000;
+const NO_LOGS = '0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347';
 const MINIMISED = 5; // per worker; further differences are only named
 
 const options = { seed: '1', count: '2000', workers: '2', out: 'build/diff', from: '0' };
@@ -154,6 +158,59 @@ async function regressions() {
   return failed;
 }
 
+// ---- does it see? ----------------------------------------------------------------------------------------
+
+const PLANTED = [0x0b, 0x3c, 0xf5]; // SIGNEXTEND, EXTCODECOPY, CREATE2
+const LEAST_BYTES = 24;
+
+/** A wrong gas for one opcode must be found, and the least case be little more than that opcode. */
+async function plantedBugs() {
+  let failed = 0;
+  for (const op of PLANTED) {
+    const executes = (answer) => Buffer.from(answer.ops.slice(2), 'hex')[op >> 3] & (1 << (op & 7));
+    const cairn = new Cairn(options.evm, (answer) => (executes(answer) && answer.refused === null
+      ? { ...answer, gasUsed: answer.gasUsed + 1 } : answer));
+    let least = null;
+    for (let index = 0; index < 200 && least === null; index++) {
+      const c = makeCase(seed, index);
+      const run = await runBoth(cairn, c);
+      if (run.differences.join() === 'gasUsed') least = await minimise(cairn, c, 'gasUsed', MINIMISE_MS);
+    }
+    cairn.close();
+    const bytes = least === null ? 0 : [least.tx.data, ...Object.values(least.pre).map((a) => a.code)]
+      .reduce((sum, text) => sum + text.length / 2 - 1, 0);
+    const well = least !== null && bytes <= LEAST_BYTES;
+    if (!well) console.log(`FAIL: a planted bug in opcode ${op.toString(16)} was ${least ? `left at ${bytes} bytes` : 'not found'}`);
+    else console.log(`planted bug in opcode ${op.toString(16)}: found, least case of ${bytes} bytes`);
+    failed += !well;
+  }
+  return failed;
+}
+
+// ---- for other machines ----------------------------------------------------------------------------------
+
+const PER_FILE = 100;
+
+/** Writes programs as state test files that expect our results. */
+async function exportCases(dir, count) {
+  const cairn = new Cairn(options.evm);
+  mkdirSync(dir, { recursive: true });
+  for (let from = 0; from < count; from += PER_FILE) {
+    const file = {};
+    for (let index = from; index < Math.min(count, from + PER_FILE); index++) {
+      const c = makeCase(seed, index);
+      const txbytes = signTx(c.fork, c.tx);
+      const ours = await cairn.run({ ...c, txbytes });
+      const name = `seed${seed}-case${String(index).padStart(7, '0')}`;
+      const test = stateTest(c, name, undefined, ours.root, ours.logs ?? NO_LOGS, txbytes);
+      if (ours.refused !== null) test[name].post[c.fork][0].expectException = ours.refused;
+      Object.assign(file, test);
+    }
+    writeFileSync(join(dir, `seed${seed}-${String(from).padStart(7, '0')}.json`), JSON.stringify(file));
+  }
+  cairn.close();
+}
+
 // ---- main ------------------------------------------------------------------------------------------------
 
 async function parallel(count, workers) {
@@ -174,6 +231,10 @@ if (options.file) {
   const failed = await runFile(options.file, true);
   console.log(failed ? `${failed} failed` : 'same on both');
   process.exitCode = failed ? 1 : 0;
+} else if (options.planted) {
+  process.exitCode = await plantedBugs() ? 1 : 0;
+} else if (options.export) {
+  await exportCases(options.export, Number(options.count));
 } else if (options.case !== undefined) {
   const cairn = new Cairn(options.evm);
   const c = makeCase(seed, Number(options.case));

@@ -3,7 +3,7 @@
 """cairnd statetest and cairnd t8n beside go-ethereum's evm, on samples of the official vectors.
 
 usage: geth.py --evm EVM --cairnd CAIRND --vectors UNPACKED [--seed N] [--count N]
-               [--only statetest,trace,t8n,blocks,odd] [--keep DIR] [--verbose]
+               [--only statetest,trace,t8n,blocks,odd] [--generated DIR] [--verbose]
 
 statetest  the JSON array of results, case by case
 trace      every EIP-3155 line of statetest --trace
@@ -152,7 +152,7 @@ def statetest(tools, path, name):
 def comparable(text):
     """A trace's line without what go-ethereum's own versions word differently, or what only a
     machine built like it can know: what an instruction that failed would have cost and why it
-    failed, the output of a failed creation, the refund of SELFDESTRUCT before London, names of
+    failed, the output of a failed creation, the refund of that and of SELFDESTRUCT before London, names of
     bytes that are no instructions."""
     line = json.loads(text)
     if "error" in line:
@@ -161,8 +161,9 @@ def comparable(text):
             line.pop("gasCost", None)
             line.pop("output", None)
             line.pop("opName", None)
+            line.pop("refund", None)
     if line.get("op") == 255:
-        line.pop("refund")
+        line.pop("refund", None)
     if line.get("gasCost") == "0x0" and line.get("op") != 0:
         line.pop("opName")
     return line
@@ -185,6 +186,49 @@ def trace(tools, path, name, test):
         if len(geth) != len(cairn):
             tools.differ("trace", f"{name} {fork}", len(geth), len(cairn))
             return
+
+
+def generated(tools, path):
+    """A file of test/diff/run.mjs --export, which expects what we computed: a go-ethereum that
+    computes something else fails its case. Then every line of all traces."""
+    for which in ("geth", "cairn"):
+        done = tools.run(which, ["statetest", str(path)])
+        if done is None:
+            print(f"timeout: {which} {path.name}")
+            return
+        failed = [r for r in json.loads(done[1]) if not r["pass"]]
+        for r in failed:
+            tools.differ("generated", f"{path.name} {which}", r, "(expects ours)")
+        if which == "geth":
+            tools.count("generated programs", len(json.loads(done[1])))
+    runs = [tools.run(w, ["statetest", "--trace", "--trace.format=json", str(path)])
+            for w in ("geth", "cairn")]
+    if None in runs:
+        print(f"timeout: trace of {path.name}")
+        return
+    geth, cairn = (chunks(r) for r in runs)
+    for name, lines in geth.items():
+        tools.count("generated trace lines", len(lines))
+        ours = cairn.get(name, [])
+        for i, (a, b) in enumerate(zip(lines, ours)):
+            if a != b and comparable(a) != comparable(b):
+                tools.differ("generated trace", f"{path.name} {name} line {i}", a, b)
+                break
+        else:
+            if len(lines) != len(ours):
+                tools.differ("generated trace", f"{path.name} {name}", len(lines), len(ours))
+
+
+def chunks(run):
+    """A traced run's lines by the test's name: go-ethereum runs tests in no order."""
+    names = [r["name"] for r in json.loads(run[1])]
+    found, lines = {}, []
+    for line in run[2].decode().splitlines():
+        lines.append(line)
+        if line.startswith('{"stateRoot"'):
+            found[names[len(found)]] = lines
+            lines = []
+    return found
 
 
 # ---- t8n ------------------------------------------------------------------------------------------
@@ -497,10 +541,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=60, help="files of each part")
     parser.add_argument("--only", default="statetest,trace,t8n,blocks,odd")
+    parser.add_argument("--generated", help="folder of test/diff/run.mjs --export; these alone")
     parser.add_argument("--match", default="", help="only files whose path holds this")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
-    parts = args.only.split(",")
+    parts = [] if args.generated else args.only.split(",")
     rng = random.Random(args.seed)
     tools = Tools(args)
     vectors = pathlib.Path(args.vectors)
@@ -518,7 +563,9 @@ def main():
 
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for path in sample("GeneralStateTests", "LegacyTests", "eest/state_tests"):
+        for path in sorted(pathlib.Path(args.generated).glob("*.json")) if args.generated else []:
+            generated(tools, path)
+        for path in [] if args.generated else sample("GeneralStateTests", "LegacyTests", "eest/state_tests"):
             where = str(path.relative_to(vectors))
             if "statetest" in parts:
                 statetest(tools, str(path), where)
@@ -532,6 +579,9 @@ def main():
                 blocks(tools, folder, *rng.choice(tests(path)))
         if "odd" in parts:
             odd(tools, folder)
+    if not tools.compared:
+        print("geth: nothing was compared")
+        return 1
     said = ", ".join(f"{n} {part}" for part, n in tools.compared.items())
     print(f"geth: {said}; {tools.differences} differences (seed {args.seed})")
     return 1 if tools.differences else 0

@@ -50,25 +50,38 @@ if "$work/node_modules/.bin/anvil" --version >/dev/null 2>&1; then
 else
     missing contracts "anvil has no binary for this machine"
 fi
-# go-ethereum's own tool beside ours: EVM=path, or `evm` where go installs programs.
+# go-ethereum's own tool beside ours: EVM=path, or `evm` where go installs programs, or built here
+# once where there is Go (minutes).
+EVM_VERSION=v1.17.10
 vectors=${CAIRN_UNPACKED:-$root/build/vectors}
 gobin=$(go env GOBIN 2>/dev/null || :)
 gopath=$(go env GOPATH 2>/dev/null || :)
-for evm in "${EVM:-}" "$(command -v evm || :)" "${gobin:+$gobin/evm}" "${gopath:+$gopath/bin/evm}"; do
-    [ -z "$evm" ] || [ ! -x "$evm" ] || break
+find_evm() {
+    for evm in "${EVM:-}" "$work/go/evm" "$(command -v evm || :)" "${gobin:+$gobin/evm}" "${gopath:+$gopath/bin/evm}"; do
+        [ -z "$evm" ] || [ ! -x "$evm" ] || return 0
+    done
     evm=
-done
+}
+find_evm
+if [ -z "$evm" ] && command -v go >/dev/null 2>&1; then
+    echo "interop: building go-ethereum's evm $EVM_VERSION into build/interop/go"
+    mkdir -p "$work/go"
+    GOBIN=$work/go timeout 900 go install "github.com/ethereum/go-ethereum/cmd/evm@$EVM_VERSION" 2>"$work/go/log" ||
+        tail -n 3 "$work/go/log" >&2
+    find_evm
+fi
 if [ -z "$evm" ]; then
-    if command -v go >/dev/null 2>&1; then
-        missing geth "no evm: go install github.com/ethereum/go-ethereum/cmd/evm@v1.17.10, or set EVM"
-    else
-        missing geth "go is absent"
-    fi
+    if command -v go >/dev/null 2>&1; then missing geth "evm cannot be built here, see build/interop/go/log"
+    else missing geth "go absent"; fi
 elif [ ! -d "$vectors" ]; then
     missing geth "make vectors"
 else
-    "${PYTHON:-/usr/bin/python3}" "$root/test/interop/geth.py" --evm "$evm" --cairnd "$CAIRND" \
-        --vectors "$vectors" --count "${GETH_COUNT:-60}" --seed "${GETH_SEED:-1}" || failed=$((failed + 1))
+    geth="${PYTHON:-/usr/bin/python3} $root/test/interop/geth.py --evm $evm --cairnd $CAIRND --vectors $vectors"
+    $geth --count "${GETH_COUNT:-60}" --seed "${GETH_SEED:-1}" || failed=$((failed + 1))
+    programs=$(mktemp -d)
+    "$root/test/diff/run.sh" "$(dirname "$CAIRND")" --seed "${GETH_SEED:-1}" --count "${GETH_PROGRAMS:-500}" \
+        --export "$programs" && $geth --generated "$programs" || failed=$((failed + 1))
+    rm -rf "$programs"
 fi
 echo "interop: $failed failed${skipped:+, not run: $skipped}"
 [ "$failed" -eq 0 ]
