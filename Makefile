@@ -252,6 +252,13 @@ $(OUT)/bench/%: $(OUT)/obj/test/bench/%.o $(OUT)/libsupport.a $(call libs_of,rpc
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,rpc) $(call extra_of,rpc)
 
+# What ours is held against is compiled for this machine alone, by clang where there is one.
+NATIVE_CC := $(or $(firstword $(foreach C,clang clang-14,$(shell command -v $(C) 2>/dev/null))),$(CC))
+$(OUT)/obj/test/bench/native/%.o: test/bench/native/%.c
+	@mkdir -p $(@D)
+	$(call say,NATIVE,$<)$(NATIVE_CC) $(COMMON) -O3 -march=native -fPIE -c -o $@ $<
+$(OUT)/bench/bytes: $(OUT)/obj/test/bench/native/keccak_plain.o
+
 B ?=
 .PHONY: bench
 bench: all $(BENCHES)
