@@ -11,22 +11,21 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "chain/base/endian.h"
+#include "chain/base/u256.h"
+
 #define MONT_INLINE static inline __attribute__((always_inline, unused))
 
 /// r = t - p if t >= p, else t.
 MONT_INLINE void mont_reduce_once(uint64_t *r, const uint64_t *t, const uint64_t *p, size_t n)
 {
     uint64_t d[8];
-    uint64_t borrow = 0;
+    bool borrow = false;
 #pragma GCC unroll 8
-    for (size_t i = 0; i < n; i++) {
-        const unsigned __int128 v = (unsigned __int128)t[i] - p[i] - borrow;
-        d[i] = (uint64_t)v;
-        borrow = (uint64_t)(v >> 64) & 1;
-    }
-    const uint64_t keep = 0 - borrow;
+    for (size_t i = 0; i < n; i++) borrow = u64_sub_borrow(&d[i], t[i], p[i], borrow);
+    const uint64_t keep = 0 - (uint64_t)borrow;
 #pragma GCC unroll 8
-    for (size_t i = 0; i < n; i++) r[i] = (t[i] & keep) | (d[i] & ~keep);
+    for (size_t i = 0; i < n; i++) r[i] = d[i] ^ ((d[i] ^ t[i]) & keep);
 }
 
 /// r = a + b mod p
@@ -34,13 +33,9 @@ MONT_INLINE void mont_add(uint64_t *r, const uint64_t *a, const uint64_t *b, con
                           size_t n)
 {
     uint64_t t[8];
-    uint64_t carry = 0;
+    bool carry = false;
 #pragma GCC unroll 8
-    for (size_t i = 0; i < n; i++) {
-        const unsigned __int128 v = (unsigned __int128)a[i] + b[i] + carry;
-        t[i] = (uint64_t)v;
-        carry = (uint64_t)(v >> 64);
-    }
+    for (size_t i = 0; i < n; i++) carry = u64_add_carry(&t[i], a[i], b[i], carry);
     mont_reduce_once(r, t, p, n); // no carry out: both are below p < 2^(64 n - 1)
 }
 
@@ -49,27 +44,95 @@ MONT_INLINE void mont_sub(uint64_t *r, const uint64_t *a, const uint64_t *b, con
                           size_t n)
 {
     uint64_t d[8];
-    uint64_t borrow = 0;
+    bool borrow = false;
 #pragma GCC unroll 8
-    for (size_t i = 0; i < n; i++) {
-        const unsigned __int128 v = (unsigned __int128)a[i] - b[i] - borrow;
-        d[i] = (uint64_t)v;
-        borrow = (uint64_t)(v >> 64) & 1;
-    }
-    const uint64_t mask = 0 - borrow;
-    uint64_t carry = 0;
+    for (size_t i = 0; i < n; i++) borrow = u64_sub_borrow(&d[i], a[i], b[i], borrow);
+    const uint64_t mask = 0 - (uint64_t)borrow;
+    uint64_t back[8];
 #pragma GCC unroll 8
-    for (size_t i = 0; i < n; i++) {
-        const unsigned __int128 v = (unsigned __int128)d[i] + (p[i] & mask) + carry;
-        r[i] = (uint64_t)v;
-        carry = (uint64_t)(v >> 64);
+    for (size_t i = 0; i < n; i++) back[i] = p[i] & mask;
+    bool carry = false;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < n; i++) carry = u64_add_carry(&r[i], d[i], back[i], carry);
+}
+
+#if defined(__x86_64__) && !defined(__clang__)
+// One word of b by two chains of carries at once, which no compiler writes: t += a b[i], then
+// t += m p with m such that the lowest word becomes zero. The words of t move down by one name.
+#define MONT_STEP(FROM, OFFSET, LOW, HIGH)                                                         \
+    "mulxq " OFFSET "(%[" FROM "]), %[lo], %[hi]\n\t"                                              \
+    "adcxq %[lo], %[" LOW "]\n\t"                                                                  \
+    "adoxq %[hi], %[" HIGH "]\n\t"
+#define MONT_STEPS_4(FROM)                                                                         \
+    MONT_STEP(FROM, "0", "t0", "t1")                                                               \
+    MONT_STEP(FROM, "8", "t1", "t2")                                                               \
+    MONT_STEP(FROM, "16", "t2", "t3")
+#define MONT_LAST_4(FROM) MONT_STEP(FROM, "24", "t3", "top")
+#define MONT_STEPS_6(FROM)                                                                         \
+    MONT_STEPS_4(FROM)                                                                             \
+    MONT_STEP(FROM, "24", "t3", "t4")                                                              \
+    MONT_STEP(FROM, "32", "t4", "t5")
+#define MONT_LAST_6(FROM) MONT_STEP(FROM, "40", "t5", "top")
+#define MONT_ROW_TEXT(N)                                                                           \
+    "xorl %k[top], %k[top]\n\t" MONT_STEPS_##N("a") MONT_LAST_##N("a") /* t += a b[i] */           \
+        "movl $0, %k[lo]\n\t"                                                                      \
+        "adcxq %[lo], %[top]\n\t"                                                                  \
+        "movq %[t0], %%rdx\n\t"                                                                    \
+        "imulq %[inv], %%rdx\n\t"                                                                  \
+        "xorl %k[lo], %k[lo]\n\t" MONT_STEPS_##N("p") MONT_LAST_##N("p") /* t += m p */            \
+        "movl $0, %k[lo]\n\t"                                                                      \
+        "adcxq %[lo], %[top]"
+
+#define MONT_ROW_4(T0, T1, T2, T3, TOP, I)                                                         \
+    do {                                                                                           \
+        uint64_t lo_, hi_, word_ = b[I];                                                           \
+        __asm__(MONT_ROW_TEXT(4)                                                                   \
+                : [t0] "+r"(T0), [t1] "+r"(T1), [t2] "+r"(T2), [t3] "+r"(T3), [top] "=&r"(TOP),    \
+                  [lo] "=&r"(lo_), [hi] "=&r"(hi_), "+d"(word_)                                    \
+                : [a] "r"(a), [p] "r"(p), [inv] "rm"(inv), "m"(*(const uint64_t(*)[4])a),          \
+                  "m"(*(const uint64_t(*)[4])p)                                                    \
+                : "cc");                                                                           \
+    } while (0)
+#define MONT_ROW_6(T0, T1, T2, T3, T4, T5, TOP, I)                                                 \
+    do {                                                                                           \
+        uint64_t lo_, hi_, word_ = b[I];                                                           \
+        __asm__(MONT_ROW_TEXT(6)                                                                   \
+                : [t0] "+r"(T0), [t1] "+r"(T1), [t2] "+r"(T2), [t3] "+r"(T3), [t4] "+r"(T4),       \
+                  [t5] "+r"(T5), [top] "=&r"(TOP), [lo] "=&r"(lo_), [hi] "=&r"(hi_), "+d"(word_)   \
+                : [a] "r"(a), [p] "r"(p), [inv] "rm"(inv), "m"(*(const uint64_t(*)[6])a),          \
+                  "m"(*(const uint64_t(*)[6])p)                                                    \
+                : "cc");                                                                           \
+    } while (0)
+
+MONT_INLINE void mont_mul_adx(uint64_t *r, const uint64_t *a, const uint64_t *b, const uint64_t *p,
+                              uint64_t inv, size_t n)
+{
+    uint64_t t0 = 0, t1 = 0, t2 = 0, t3 = 0, t4 = 0, t5 = 0, t6;
+    if (n == 4) {
+        MONT_ROW_4(t0, t1, t2, t3, t4, 0);
+        MONT_ROW_4(t1, t2, t3, t4, t0, 1);
+        MONT_ROW_4(t2, t3, t4, t0, t1, 2);
+        MONT_ROW_4(t3, t4, t0, t1, t2, 3);
+        const uint64_t t[4] = {t4, t0, t1, t2};
+        mont_reduce_once(r, t, p, 4);
+    } else {
+        MONT_ROW_6(t0, t1, t2, t3, t4, t5, t6, 0);
+        MONT_ROW_6(t1, t2, t3, t4, t5, t6, t0, 1);
+        MONT_ROW_6(t2, t3, t4, t5, t6, t0, t1, 2);
+        MONT_ROW_6(t3, t4, t5, t6, t0, t1, t2, 3);
+        MONT_ROW_6(t4, t5, t6, t0, t1, t2, t3, 4);
+        MONT_ROW_6(t5, t6, t0, t1, t2, t3, t4, 5);
+        const uint64_t t[6] = {t6, t0, t1, t2, t3, t4};
+        mont_reduce_once(r, t, p, 6);
     }
 }
+#define MONT_ADX(N) (((N) == 4 || (N) == 6) && __builtin_cpu_supports("adx"))
+#endif
 
 /// r = a * b / 2^(64 n) mod p: one word of b at a time, reduced as it goes. `inv` is
 /// -1/p mod 2^64. With a clear top bit the running sum never needs another word.
-MONT_INLINE void mont_mul(uint64_t *r, const uint64_t *a, const uint64_t *b, const uint64_t *p,
-                          uint64_t inv, size_t n)
+MONT_INLINE void mont_mul_plain(uint64_t *r, const uint64_t *a, const uint64_t *b,
+                                const uint64_t *p, uint64_t inv, size_t n)
 {
     uint64_t t[8] = {0};
 #pragma GCC unroll 8
@@ -92,13 +155,24 @@ MONT_INLINE void mont_mul(uint64_t *r, const uint64_t *a, const uint64_t *b, con
     mont_reduce_once(r, t, p, n);
 }
 
+/// The same by what this machine has.
+MONT_INLINE void mont_mul(uint64_t *r, const uint64_t *a, const uint64_t *b, const uint64_t *p,
+                          uint64_t inv, size_t n)
+{
+#if defined(__x86_64__) && !defined(__clang__)
+    if (MONT_ADX(n)) {
+        mont_mul_adx(r, a, b, p, inv, n);
+        return;
+    }
+#endif
+    mont_mul_plain(r, a, b, p, inv, n);
+}
+
 /// Big-endian bytes of a whole number, without any reduction.
 MONT_INLINE void limbs_from_be(uint64_t *r, const uint8_t *in, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint64_t v;
-        memcpy(&v, in + 8 * (n - 1 - i), 8);
-        r[i] = __builtin_bswap64(v);
+        r[i] = be_get_u64(in + 8 * (n - 1 - i));
     }
 }
 
@@ -106,8 +180,7 @@ MONT_INLINE void limbs_from_be(uint64_t *r, const uint8_t *in, size_t n)
 MONT_INLINE void limbs_to_be(uint8_t *out, const uint64_t *a, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const uint64_t v = __builtin_bswap64(a[i]);
-        memcpy(out + 8 * (n - 1 - i), &v, 8);
+        be_put_u64(out + 8 * (n - 1 - i), a[i]);
     }
 }
 

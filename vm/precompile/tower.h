@@ -18,6 +18,8 @@
 ///
 /// Outputs may be inputs everywhere. Numbers are in Montgomery form, always reduced.
 
+#include <gmp.h>
+
 #include "vm/precompile/mont.h"
 
 #define TOWER static __attribute__((unused))
@@ -110,13 +112,30 @@ TOWER void FIELD(fp_pow)(FIELD(fp_t) * r, const FIELD(fp_t) * a, const uint64_t 
     *r = acc;
 }
 
-/// r = 1 / a by Fermat; 0 for 0.
+/// r = 1 / a by the extended Euclidean algorithm; 0 for 0.
 TOWER void FIELD(fp_inv)(FIELD(fp_t) * r, const FIELD(fp_t) * a)
 {
-    uint64_t e[FIELD_LIMBS];
-    memcpy(e, FIELD(modulus), sizeof e);
-    e[0] -= 2; // the lowest limb of both primes is above 2
-    FIELD(fp_pow)(r, a, e, FIELD_LIMBS);
+    if (FIELD(fp_is_zero)(a)) {
+        *r = *a;
+        return;
+    }
+    // The first number may not be the shorter one: a + p stands for a.
+    mp_limb_t u[FIELD_LIMBS + 1], v[FIELD_LIMBS + 1], gcd[FIELD_LIMBS + 1], s[FIELD_LIMBS + 1];
+    bool carry = false;
+    for (size_t i = 0; i < FIELD_LIMBS; i++) {
+        uint64_t sum;
+        carry = u64_add_carry(&sum, a->l[i], FIELD(modulus)[i], carry);
+        u[i] = sum;
+        v[i] = FIELD(modulus)[i];
+    }
+    mp_size_t len = 0; // negative if s is
+    mpn_gcdext(gcd, s, &len, u, FIELD_LIMBS, v, FIELD_LIMBS);
+    FIELD(fp_t) t = {{0}};
+    for (mp_size_t i = 0; i < (len < 0 ? -len : len); i++) t.l[i] = s[i];
+    if (len < 0) FIELD(fp_neg)(&t, &t);
+    // Of a * R it is 1 / (a R): twice R^2 / R more makes it R / a.
+    mont_mul(t.l, t.l, FIELD(r2), FIELD(modulus), FIELD(inv), FIELD_LIMBS);
+    mont_mul(r->l, t.l, FIELD(r2), FIELD(modulus), FIELD(inv), FIELD_LIMBS);
 }
 
 /// Reads 8 * FIELD_LIMBS big-endian bytes. @return false if the number is not below p
