@@ -1,29 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vm/vm_impl.h"
 
-enum { OP_JUMPDEST = 0x5b, OP_PUSH1 = 0x60, OP_PUSH32 = 0x7f };
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
+enum { OP_JUMPDEST = 0x5b, OP_PUSH1 = 0x60, CHUNK = 64 };
+
+/// One bit per byte of a chunk: is it a JUMPDEST's, is it a push's? As signed bytes the pushes
+/// are the only ones not below 0x60.
+static inline void look_at_chunk(uint64_t *jumpdests, uint64_t *pushes, const uint8_t *chunk)
+{
+    *jumpdests = 0;
+    *pushes = 0;
+#if defined(__SSE2__)
+    const __m128i jumpdest = _mm_set1_epi8(OP_JUMPDEST);
+    const __m128i below_push = _mm_set1_epi8(OP_PUSH1 - 1);
+    for (unsigned i = 0; i < CHUNK; i += 16) {
+        const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(chunk + i));
+        const unsigned j = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, jumpdest));
+        const unsigned p = (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(v, below_push));
+        *jumpdests |= (uint64_t)j << i;
+        *pushes |= (uint64_t)p << i;
+    }
+#else
+    for (unsigned i = 0; i < CHUNK; i++) {
+        *jumpdests |= (uint64_t)(chunk[i] == OP_JUMPDEST) << i;
+        *pushes |= (uint64_t)((int8_t)chunk[i] >= OP_PUSH1) << i;
+    }
+#endif
+}
+
+// Sixty-four bytes at a time: a chunk without pushes is done at once, in others only the pushes
+// are walked from one to the next.
 void code_mark_jumpdests(uint64_t *bits, const uint8_t *code, size_t len)
 {
-    memset(bits, 0, (len + 63) / 64 * 8);
-    for (size_t i = 0; i < len; i++) {
-        // As a signed byte a push is the only thing not below 0x60: one test for most.
-        const int8_t op = (int8_t)code[i];
-        if (op >= OP_PUSH1) {
-            i += (size_t)(op - OP_PUSH1 + 1);
-        } else if (op == OP_JUMPDEST) {
-            bits[i / 64] |= UINT64_C(1) << (i % 64);
+    unsigned data_ahead = 0; // bytes of the next chunk that belong to the last push, at most 32
+    for (size_t at = 0; at < len; at += CHUNK) {
+        uint8_t rest[CHUNK] = {0};
+        const uint8_t *chunk = code + at;
+        if (len - at < CHUNK) {
+            memcpy(rest, chunk, len - at);
+            chunk = rest;
         }
+        uint64_t jumpdests, pushes;
+        look_at_chunk(&jumpdests, &pushes, chunk);
+        uint64_t data = (UINT64_C(1) << data_ahead) - 1;
+        data_ahead = 0;
+        pushes &= ~data;
+        while (pushes != 0) {
+            const unsigned i = (unsigned)__builtin_ctzll(pushes);
+            const unsigned end = i + chunk[i] - OP_PUSH1 + 2; // behind the push's data
+            const uint64_t up_to_push = (UINT64_C(2) << i) - 1;
+            uint64_t up_to_end = UINT64_MAX;
+            if (end < CHUNK) {
+                up_to_end = (UINT64_C(1) << end) - 1;
+            } else {
+                data_ahead = end - CHUNK;
+            }
+            data |= up_to_end & ~up_to_push;
+            pushes &= ~up_to_end;
+        }
+        bits[at / CHUNK] = jumpdests & ~data;
     }
+}
+
+/// Where the cache lies keeps grinders of code hashes from choosing a set.
+static uint64_t mixed(const struct code_cache *cache, const hash_t *hash)
+{
+    uint64_t h;
+    memcpy(&h, hash->b, sizeof h);
+    return (h ^ (uint64_t)(uintptr_t)cache) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static size_t set_of(const struct code_cache *cache, const hash_t *hash)
 {
-    uint64_t h;
-    memcpy(&h, hash->b, sizeof h);
-    // Where the cache lies keeps grinders of code hashes from choosing a set.
-    h = (h ^ (uint64_t)(uintptr_t)cache) * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(h >> 56) % CODE_CACHE_SETS;
+    return (size_t)(mixed(cache, hash) >> 56) % CODE_CACHE_SETS;
+}
+
+/// The jump destinations of a code that is read anew: found once, then kept.
+static void find_jumpdests(struct code_cache *cache, uint64_t *bits, const hash_t *hash,
+                           const uint8_t *code, size_t len)
+{
+    const size_t bytes = (len + 63) / 64 * 8;
+    if (len < CODE_MAP_LEAST || bytes > CODE_MAP_BYTES) {
+        code_mark_jumpdests(bits, code, len);
+        return;
+    }
+    const size_t set_index = (size_t)(mixed(cache, hash) >> 48) % CODE_MAP_SETS;
+    struct code_map *set = cache->maps[set_index];
+    uint8_t *const slots = cache->map_slots + set_index * CODE_MAP_WAYS * CODE_MAP_BYTES;
+    size_t oldest = 0;
+    for (size_t i = 0; i < CODE_MAP_WAYS; i++) {
+        if (set[i].used != 0 && hash_eq(&set[i].hash, hash)) {
+            set[i].used = ++cache->clock;
+            memcpy(bits, slots + i * CODE_MAP_BYTES, bytes);
+            return;
+        }
+        if (set[i].used < set[oldest].used) oldest = i;
+    }
+    code_mark_jumpdests(bits, code, len);
+    memcpy(slots + oldest * CODE_MAP_BYTES, bits, bytes);
+    set[oldest] = (struct code_map){*hash, ++cache->clock};
 }
 
 struct cached_code *code_pin_known(struct code_cache *cache, const hash_t *hash)
@@ -65,7 +143,7 @@ struct cached_code *code_pin(struct code_cache *cache, const hash_t *hash, bytes
     uint8_t *copy = slot + bitmap;
     memcpy(copy, code.data, code.len);
     memset(copy + code.len, 0, CODE_PADDING);
-    code_mark_jumpdests(bits, copy, code.len);
+    find_jumpdests(cache, bits, hash, copy, code.len);
     *victim = (struct cached_code){.hash = *hash,
                                    .code = {copy, bits, code.len},
                                    .used = ++cache->clock,

@@ -32,6 +32,7 @@ static void release(void *p, size_t bytes)
 #define FRAMES_BYTES ((EVM_MAX_DEPTH + 2) * sizeof(struct frame))
 #define STACK_BYTES ((size_t)STACK_REGION_WORDS * sizeof(u256_t))
 #define CODE_BYTES ((size_t)CODE_CACHE_SETS * CODE_CACHE_WAYS * CODE_CACHE_SLOT_BYTES)
+#define MAP_BYTES ((size_t)CODE_MAP_SETS * CODE_MAP_WAYS * CODE_MAP_BYTES)
 
 err_t vm_new(struct vm **out)
 {
@@ -42,9 +43,10 @@ err_t vm_new(struct vm **out)
     vm->memory = reserve(MEMORY_REGION_BYTES);
     vm->memory_cap = MEMORY_REGION_BYTES;
     vm->cache.slots = reserve(CODE_BYTES);
+    vm->cache.map_slots = reserve(MAP_BYTES);
     const err_t err = arena_init(&vm->scratch, SCRATCH_BYTES);
     if (!err_ok(err) || vm->frames == NULL || vm->stack == NULL || vm->memory == NULL ||
-        vm->cache.slots == NULL) {
+        vm->cache.slots == NULL || vm->cache.map_slots == NULL) {
         vm_free(vm);
         return FAIL(FULL, "vm: no address space for stacks and memory (8.2 GiB are reserved)");
     }
@@ -67,6 +69,7 @@ void vm_free(struct vm *vm)
     release(vm->stack, STACK_BYTES);
     release(vm->memory, MEMORY_REGION_BYTES);
     release(vm->cache.slots, CODE_BYTES);
+    release(vm->cache.map_slots, MAP_BYTES);
     arena_deinit(&vm->scratch);
     release(vm, sizeof *vm);
 }

@@ -104,6 +104,7 @@ MONT_INLINE void mont_sub(uint64_t *r, const uint64_t *a, const uint64_t *b, con
                 : "cc");                                                                           \
     } while (0)
 
+/// mont_mul for 4 and 6 limbs on machines with ADX and BMI2.
 MONT_INLINE void mont_mul_adx(uint64_t *r, const uint64_t *a, const uint64_t *b, const uint64_t *p,
                               uint64_t inv, size_t n)
 {
@@ -126,7 +127,8 @@ MONT_INLINE void mont_mul_adx(uint64_t *r, const uint64_t *a, const uint64_t *b,
         mont_reduce_once(r, t, p, 6);
     }
 }
-#define MONT_ADX(N) (((N) == 4 || (N) == 6) && __builtin_cpu_supports("adx"))
+#define MONT_ADX(N)                                                                                \
+    (((N) == 4 || (N) == 6) && __builtin_cpu_supports("adx") && __builtin_cpu_supports("bmi2"))
 #endif
 
 /// r = a * b / 2^(64 n) mod p: one word of b at a time, reduced as it goes. `inv` is

@@ -72,6 +72,34 @@ Test(code, cache)
     vm_free(vm);
 }
 
+/// Goal: what comes back to a cache that forgot the code itself has the right jump destinations,
+/// also where thousands of codes share the place for them.
+Test(code, maps_of_forgotten_codes)
+{
+    struct vm *vm;
+    cr_assert(err_ok(vm_new(&vm)));
+    enum { CODES = 20000, LEN = 700 };
+    unsigned seed = 5;
+    static uint8_t body[CODES][LEN];
+    for (unsigned i = 0; i < CODES; i++) {
+        for (unsigned k = 0; k < LEN; k++) body[i][k] = (uint8_t)(0x50 + rand_r(&seed) % 0x20);
+    }
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned i = 0; i < CODES; i++) {
+            hash_t hash = {{0}};
+            memcpy(hash.b, &i, sizeof i);
+            struct cached_code *c = code_pin(&vm->cache, &hash, bytes_make(body[i], LEN));
+            cr_assert_not_null(c);
+            uint64_t bits[(LEN + 63) / 64];
+            code_mark_jumpdests(bits, body[i], LEN);
+            cr_assert(memcmp(bits, c->code.jumpdests, sizeof bits) == 0, "code %u, pass %u", i,
+                      pass);
+            code_unpin(c);
+        }
+    }
+    vm_free(vm);
+}
+
 /// Goal: only 0xef0100 and twenty bytes are a delegation (EIP-7702).
 Test(code, delegations)
 {
