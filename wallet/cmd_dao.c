@@ -7,7 +7,9 @@
 #include "wallet/client.h"
 #include "wallet/known.h"
 #include "wallet/out.h"
+#include "wallet/pace.h"
 #include "wallet/profile.h"
+#include "wallet/proposal.h"
 #include "wallet/revert.h"
 #include "wallet/text.h"
 
@@ -15,78 +17,6 @@
 #include <stdlib.h>
 
 #define PROPOSAL_MAX_BYTES ((size_t)1 << 20)
-#define PREFIX_MIN 6
-
-/// What a state number of the governor means for who may act.
-enum proposal_state {
-    PROPOSAL_PENDING,
-    PROPOSAL_ACTIVE,
-    PROPOSAL_CANCELED,
-    PROPOSAL_DEFEATED,
-    PROPOSAL_SUCCEEDED,
-    PROPOSAL_QUEUED,
-    PROPOSAL_EXPIRED,
-    PROPOSAL_EXECUTED,
-};
-
-// ---- finding ----------------------------------------------------------------------------------
-
-/// The arguments of ProposalCreated: by full id (decimal or 0x..), a prefix of 6 or more
-/// digits of the 0x.. form, or "latest". New reference.
-static enum exit_code find_proposal(struct ctx *ctx, json_t **out, const char *text)
-{
-    json_t *logs;
-    STEP(known_find_logs(ctx, &logs, FED_CAIRN_GOVERNOR, "ProposalCreated", NULL));
-    const size_t n = json_array_size(logs);
-    const char *digits = text[0] == '0' && text[1] == 'x' ? text + 2 : text;
-    const bool latest = strcmp(text, "latest") == 0;
-    const bool hex =
-        strlen(digits) >= PREFIX_MIN && strspn(digits, "0123456789abcdefABCDEF") == strlen(digits);
-    json_t *found = NULL;
-    unsigned count = 0;
-    for (size_t i = 0; i < n; i++) {
-        json_t *args = json_object_get(json_array_get(logs, i), "args");
-        const char *dec = json_string_value(json_object_get(args, "proposalId"));
-        const u256_t id = json_get_u256(json_object_get(args, "proposalId"));
-        const hash_t be = u256_to_hash(&id);
-        const bool match = (latest && i + 1 == n) || (dec != NULL && strcmp(dec, text) == 0) ||
-                           (hex && strncasecmp(hex_hash(&be).s + 2, digits, strlen(digits)) == 0);
-        if (!match) continue;
-        found = args;
-        count++;
-    }
-    enum exit_code code = EXIT_DONE;
-    if (count == 1)
-        *out = json_incref(found);
-    else if (count == 0)
-        code = fail(ctx, EXIT_REFUSED, "cairn dao list", "no proposal %s", text);
-    else
-        code =
-            fail(ctx, EXIT_USAGE, "write more digits", "%u proposals begin with %s", count, text);
-    json_decref(logs);
-    return code;
-}
-
-static json_t *id_arg(const json_t *proposal)
-{
-    return json_pack("[O]", json_object_get(proposal, "proposalId"));
-}
-
-/// "0x1234567890ab.." of a proposal, for people.
-static void short_id(char out[16], const json_t *proposal)
-{
-    const u256_t id = json_get_u256(json_object_get(proposal, "proposalId"));
-    const hash_t be = u256_to_hash(&id);
-    (void)snprintf(out, 16, "%.14s", hex_hash(&be).s);
-}
-
-/// The first line of a description.
-static json_t *title_of(const json_t *proposal)
-{
-    const char *text = json_string_value(json_object_get(proposal, "description"));
-    if (text == NULL) return json_string("");
-    return json_stringn(text, strcspn(text, "\n"));
-}
 
 // ---- propose ----------------------------------------------------------------------------------
 
@@ -236,7 +166,7 @@ enum exit_code cmd_dao_propose(struct ctx *ctx, const struct args *a)
     json_t *logs = known_receipt_logs(&sent, FED_CAIRN_GOVERNOR, "ProposalCreated");
     json_t *p = json_object_get(json_array_get(logs, 0), "args");
     char id[16];
-    short_id(id, p);
+    proposal_short_id(id, p);
     out_line(ctx, "proposal %s.. (%s)", id, json_string_value(json_object_get(p, "proposalId")));
     out_line(ctx, "votes count from block %s to block %s",
              json_string_value(json_object_get(p, "voteStart")),
@@ -250,56 +180,20 @@ enum exit_code cmd_dao_propose(struct ctx *ctx, const struct args *a)
     return EXIT_DONE;
 }
 
-// ---- vote, queue, execute -----------------------------------------------------------------------
+// ---- queue, execute, cancel -----------------------------------------------------------------------
 
-enum exit_code cmd_dao_vote(struct ctx *ctx, const struct args *a)
-{
-    static const char *const words[] = {"against", "for", "abstain"};
-    uint64_t support = ARRAY_LEN(words);
-    for (uint64_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (strcmp(a->pos[1], words[i]) == 0) support = i;
-    }
-    if (support == ARRAY_LEN(words))
-        return fail(ctx, EXIT_USAGE, NULL, "a vote is for, against or abstain, not `%s`",
-                    a->pos[1]);
-    STEP(profile_check_chain(ctx));
-    json_t *p;
-    STEP(find_proposal(ctx, &p, a->pos[0]));
-    char id[16];
-    short_id(id, p);
-    char what[96];
-    (void)snprintf(what, sizeof what, "Vote %s on proposal %s..", words[support], id);
-    const char *reason = args_flag(a, "reason");
-    json_t *values = id_arg(p);
-    (void)json_array_append_new(values, json_u64(support));
-    if (reason != NULL) (void)json_array_append_new(values, json_string(reason));
-    json_decref(p);
-    struct sent sent;
-    STEP(known_write(ctx, &sent, FED_CAIRN_GOVERNOR,
-                     reason != NULL ? "castVoteWithReason" : "castVote", values, what));
-    if (!sent.included) return EXIT_DONE;
-    json_t *logs = known_receipt_logs(&sent, FED_CAIRN_GOVERNOR, "VoteCast");
-    json_t *weight = json_object_get(json_object_get(json_array_get(logs, 0), "args"), "weight");
-    const u256_t n = json_get_u256(weight);
-    out_line(ctx, "voted %s with %s votes", words[support], text_amount(&n, 6).s);
-    result_set(ctx, "result", json_pack("{sssO}", "support", words[support], "weight", weight));
-    json_decref(logs);
-    sent_deinit(&sent);
-    return EXIT_DONE;
-}
-
-/// queue and execute take the whole proposal again.
+/// queue, execute and cancel take the whole proposal again.
 static enum exit_code resend(struct ctx *ctx, const char *text, const char *function,
                              const char *verb)
 {
     STEP(profile_check_chain(ctx));
     json_t *p;
-    STEP(find_proposal(ctx, &p, text));
+    STEP(proposal_find(ctx, &p, text));
     const char *description = json_string_value(json_object_get(p, "description"));
     const hash_t h =
         keccak256(bytes_make(description, json_string_length(json_object_get(p, "description"))));
     char id[16];
-    short_id(id, p);
+    proposal_short_id(id, p);
     char what[96];
     (void)snprintf(what, sizeof what, "%s proposal %s..", verb, id);
     json_t *values =
@@ -309,7 +203,7 @@ static enum exit_code resend(struct ctx *ctx, const char *text, const char *func
     enum exit_code code = known_write(ctx, &sent, FED_CAIRN_GOVERNOR, function, values, what);
     uint64_t state = 0;
     if (code == EXIT_DONE && sent.included)
-        code = known_u64(ctx, &state, FED_CAIRN_GOVERNOR, "state", id_arg(p));
+        code = known_u64(ctx, &state, FED_CAIRN_GOVERNOR, "state", proposal_id(p));
     if (code == EXIT_DONE && sent.included) {
         out_line(ctx, "proposal %s.. is %s", id, proposal_state_name(state));
         result_set(ctx, "result",
@@ -331,27 +225,58 @@ enum exit_code cmd_dao_execute(struct ctx *ctx, const struct args *a)
     return resend(ctx, a->pos[0], "execute", "Execute");
 }
 
+enum exit_code cmd_dao_cancel(struct ctx *ctx, const struct args *a)
+{
+    return resend(ctx, a->pos[0], "cancel", "Cancel");
+}
+
 // ---- show, list -----------------------------------------------------------------------------------
 
-/// The next step of a proposal and who may take it.
-static const char *next_step(uint64_t state)
+/// The next step of a proposal: what, who may take it, in words.
+struct step {
+    const char *action; ///< NULL: nothing is left to do
+    const char *who;
+    const char *text;
+};
+
+static struct step next_step(uint64_t state)
 {
     switch ((enum proposal_state)state) {
     case PROPOSAL_PENDING:
-        return "wait until votes count";
+        return (struct step){"vote", "members", "votes do not count yet"};
     case PROPOSAL_ACTIVE:
-        return "vote: cairn dao vote ID for|against|abstain";
+        return (struct step){"vote", "members", "cairn dao vote ID for|against|abstain"};
     case PROPOSAL_SUCCEEDED:
-        return "anybody: cairn dao queue ID";
+        return (struct step){"queue", "anyone", "cairn dao queue ID"};
     case PROPOSAL_QUEUED:
-        return "anybody, once the timelock is over: cairn dao execute ID";
+        return (struct step){"execute", "anyone",
+                             "cairn dao execute ID, once the timelock is over"};
     case PROPOSAL_CANCELED:
     case PROPOSAL_DEFEATED:
     case PROPOSAL_EXPIRED:
     case PROPOSAL_EXECUTED:
-        return "none";
+        return (struct step){NULL, NULL, "none"};
     }
-    return "unknown";
+    return (struct step){NULL, NULL, "unknown"};
+}
+
+/// {action, who, from, until, text}, as the node's dao_getProposal has it: blocks while it is
+/// voted on, the timelock's second once it is queued; null if nothing is left.
+static json_t *next_step_json(const json_t *p, uint64_t state, uint64_t eta)
+{
+    const struct step step = next_step(state);
+    if (step.action == NULL) return json_null();
+    json_t *from = NULL;
+    json_t *until = NULL;
+    if (state == PROPOSAL_PENDING || state == PROPOSAL_ACTIVE) {
+        from = json_u64(json_get_u64(json_object_get(p, "voteStart")) + 1);
+        until = json_incref(json_object_get(p, "voteEnd"));
+    } else if (state == PROPOSAL_QUEUED) {
+        from = json_u64(eta);
+    }
+    return json_pack("{sssssososs}", "action", step.action, "who", step.who, "from",
+                     from != NULL ? from : json_null(), "until",
+                     until != NULL ? until : json_null(), "text", step.text);
 }
 
 static void show_actions(struct ctx *ctx, const json_t *p)
@@ -382,10 +307,10 @@ static void show_actions(struct ctx *ctx, const json_t *p)
 }
 
 /// Votes cast so far against the quorum.
-static enum exit_code show_tally(struct ctx *ctx, const json_t *p, uint64_t state)
+static enum exit_code show_tally(struct ctx *ctx, const json_t *p, uint64_t head)
 {
     json_t *v;
-    STEP(known_view(ctx, &v, FED_CAIRN_GOVERNOR, "proposalVotes", id_arg(p)));
+    STEP(known_view(ctx, &v, FED_CAIRN_GOVERNOR, "proposalVotes", proposal_id(p)));
     const u256_t against = json_get_u256(json_array_get(v, 0));
     const u256_t in_favour = json_get_u256(json_array_get(v, 1));
     const u256_t abstain = json_get_u256(json_array_get(v, 2));
@@ -397,7 +322,8 @@ static enum exit_code show_tally(struct ctx *ctx, const json_t *p, uint64_t stat
     out_field(ctx, "for", "%s", text_amount(&in_favour, 6).s);
     out_field(ctx, "against", "%s", text_amount(&against, 6).s);
     out_field(ctx, "abstain", "%s", text_amount(&abstain, 6).s);
-    if (state != PROPOSAL_PENDING) {
+    // The quorum is a share of the votes at the snapshot, which may not exist yet.
+    if (head > json_get_u64(json_object_get(p, "voteStart"))) {
         u256_t quorum;
         STEP(known_u256(ctx, &quorum, FED_CAIRN_GOVERNOR, "quorum",
                         json_pack("[O]", json_object_get(p, "voteStart"))));
@@ -417,21 +343,23 @@ enum exit_code cmd_dao_show(struct ctx *ctx, const struct args *a)
 {
     STEP(profile_check_chain(ctx));
     json_t *p;
-    STEP(find_proposal(ctx, &p, a->pos[0]));
+    STEP(proposal_find(ctx, &p, a->pos[0]));
     uint64_t state;
     uint64_t eta;
     uint64_t now;
     uint64_t head;
-    STEP(known_u64(ctx, &state, FED_CAIRN_GOVERNOR, "state", id_arg(p)));
-    STEP(known_u64(ctx, &eta, FED_CAIRN_GOVERNOR, "proposalEta", id_arg(p)));
+    STEP(known_u64(ctx, &state, FED_CAIRN_GOVERNOR, "state", proposal_id(p)));
+    STEP(known_u64(ctx, &eta, FED_CAIRN_GOVERNOR, "proposalEta", proposal_id(p)));
     STEP(contract_head(ctx, &head, &now));
 
-    json_t *title = title_of(p);
+    json_t *title = proposal_title(p);
     out_field(ctx, "proposal", "%s", json_string_value(json_object_get(p, "proposalId")));
     out_field(ctx, "title", "%s", json_string_value(title));
     out_field(ctx, "proposer", "%s", json_string_value(json_object_get(p, "proposer")));
     out_field(ctx, "state", "%s", proposal_state_name(state));
-    out_field(ctx, "next step", "%s", next_step(state));
+    const struct step step = next_step(state);
+    out_field(ctx, "next step", "%s%s%s", step.who != NULL ? step.who : "",
+              step.who != NULL ? ": " : "", step.text);
     out_field(ctx, "votes count", "from block %s to block %s, now %" PRIu64,
               json_string_value(json_object_get(p, "voteStart")),
               json_string_value(json_object_get(p, "voteEnd")), head);
@@ -440,9 +368,9 @@ enum exit_code cmd_dao_show(struct ctx *ctx, const struct args *a)
     result_set(ctx, "proposal", json_incref(json_object_get(p, "proposalId")));
     result_set(ctx, "title", title);
     result_set(ctx, "state", json_string(proposal_state_name(state)));
-    result_set(ctx, "nextStep", json_string(next_step(state)));
+    result_set(ctx, "nextStep", next_step_json(p, state, eta));
     result_set(ctx, "eta", json_u64(eta));
-    STEP(show_tally(ctx, p, state));
+    STEP(show_tally(ctx, p, head));
     show_actions(ctx, p);
     json_decref(p);
     return EXIT_DONE;
@@ -461,16 +389,16 @@ enum exit_code cmd_dao_list(struct ctx *ctx, const struct args *a)
     {
         const json_t *p = json_object_get(log, "args");
         uint64_t state;
-        STEP(known_u64(ctx, &state, FED_CAIRN_GOVERNOR, "state", id_arg(p)));
+        STEP(known_u64(ctx, &state, FED_CAIRN_GOVERNOR, "state", proposal_id(p)));
         const char *name = proposal_state_name(state);
         if (only != NULL && strcmp(only, name) != 0) continue;
         char id[16];
-        short_id(id, p);
+        proposal_short_id(id, p);
         json_t *row = json_object();
         (void)json_object_set_new(row, "short", json_string(id));
         (void)json_object_set(row, "proposal", json_object_get(p, "proposalId"));
         (void)json_object_set(row, "proposer", json_object_get(p, "proposer"));
-        (void)json_object_set_new(row, "title", title_of(p));
+        (void)json_object_set_new(row, "title", proposal_title(p));
         (void)json_object_set_new(row, "state", json_string(name));
         (void)json_array_append_new(rows, row);
     }
@@ -534,4 +462,48 @@ enum exit_code cmd_dao_delegate(struct ctx *ctx, const struct args *a)
                      what));
     sent_deinit(&sent);
     return EXIT_DONE;
+}
+
+// ---- watch ----------------------------------------------------------------------------------------
+
+enum exit_code cmd_dao_watch(struct ctx *ctx, const struct args *a)
+{
+    STEP(profile_check_chain(ctx));
+    json_t *p;
+    STEP(proposal_find(ctx, &p, a->pos[0]));
+    const char *until = args_flag(a, "until");
+    uint64_t last = UINT64_MAX;
+    bool timed_out = false;
+    enum exit_code code = EXIT_DONE;
+    json_t *seen = json_array();
+    struct pace pace = pace_begin(ctx);
+    for (;;) {
+        uint64_t state;
+        code = known_u64(ctx, &state, FED_CAIRN_GOVERNOR, "state", proposal_id(p));
+        if (code != EXIT_DONE) break;
+        const char *name = proposal_state_name(state);
+        if (state != last) {
+            const struct step step = next_step(state);
+            out_line(ctx, "%s%s%s", name, step.action != NULL ? "; next: " : "",
+                     step.action != NULL ? step.text : "");
+            (void)fflush(ctx->out);
+            (void)json_array_append_new(seen, json_string(name));
+            last = state;
+        }
+        if (until != NULL ? strcmp(name, until) == 0 : next_step(state).action == NULL) break;
+        if (next_step(state).action == NULL) {
+            code = fail(ctx, EXIT_SIMULATION, "cairn dao show ID",
+                        "the proposal is %s and will never be %s", name, until);
+            break;
+        }
+        timed_out = !pace_wait(&pace);
+        if (timed_out) break;
+    }
+    if (timed_out)
+        code = fail(ctx, EXIT_PENDING, "a longer --timeout", "it is still %s",
+                    proposal_state_name(last));
+    result_set(ctx, "proposal", json_incref(json_object_get(p, "proposalId")));
+    result_set(ctx, "states", seen);
+    json_decref(p);
+    return code;
 }

@@ -7,6 +7,7 @@
 #include "wallet/account.h"
 #include "wallet/model_file.h"
 #include "wallet/out.h"
+#include "wallet/pace.h"
 #include "wallet/profile.h"
 #include "wallet/revert.h"
 #include "wallet/round.h"
@@ -505,5 +506,104 @@ enum exit_code cmd_round_next(struct ctx *ctx, const struct args *a)
         {"why", "WHY", false},
     };
     out_table(ctx, rows, columns, ARRAY_LEN(columns), "nothing to do");
+    return EXIT_DONE;
+}
+
+// ---- watching -----------------------------------------------------------------------------------
+
+enum exit_code cmd_round_watch(struct ctx *ctx, const struct args *a)
+{
+    STEP(profile_check_chain(ctx));
+    uint64_t id;
+    STEP(round_parse(ctx, &id, a->pos[0]));
+    const char *until = args_flag(a, "until");
+    json_t *seen = json_array();
+    result_set(ctx, "round", json_u64(id));
+    result_set(ctx, "states", seen);
+    uint64_t last_state = UINT64_MAX;
+    size_t last_count = SIZE_MAX;
+    const struct pace pace = pace_begin(ctx);
+    for (;;) {
+        struct round_info r;
+        STEP(round_load(ctx, &r, id));
+        const uint64_t state = r.state;
+        round_deinit(&r);
+        json_t *who;
+        STEP(known_value(ctx, &who, FED_ROUNDS, "participants", round_arg(id)));
+        const size_t count = json_array_size(who);
+        json_decref(who);
+        const char *name = round_state_name(state);
+        if (state != last_state || count != last_count) {
+            out_line(ctx, "round %" PRIu64 ": %s, %zu committed", id, name, count);
+            (void)fflush(ctx->out);
+        }
+        if (state != last_state) (void)json_array_append_new(seen, json_string(name));
+        last_state = state;
+        last_count = count;
+        const bool over = state >= ROUND_FINALISED;
+        if (until != NULL ? strcmp(name, until) == 0 : over) return EXIT_DONE;
+        if (over)
+            return fail(ctx, EXIT_SIMULATION, "cairn round status ID",
+                        "round %" PRIu64 " is %s and will never be in %s", id, name, until);
+        if (!pace_wait(&pace))
+            return fail(ctx, EXIT_PENDING, "a longer --timeout", "round %" PRIu64 " is still in %s",
+                        id, name);
+    }
+}
+
+/// Appends the events of one kind, by block.
+static enum exit_code add_events(struct ctx *ctx, json_t *rows, const char *event, uint64_t id)
+{
+    const struct topic_text t = topic_u64(id);
+    const char *const topics[4] = {NULL, t.s, NULL, NULL};
+    json_t *logs;
+    STEP(known_find_logs(ctx, &logs, FED_ROUNDS, event, topics));
+    size_t i;
+    json_t *log;
+    json_array_foreach(logs, i, log)
+    {
+        struct buf b;
+        buf_init(&b, (size_t)1 << 20);
+        known_put_args(&b, json_object_get(log, "args"));
+        buf_put_u8(&b, 0);
+        (void)json_object_set_new(log, "event", json_string(event));
+        (void)json_object_set_new(log, "text", json_string(b.full ? "" : (const char *)b.data));
+        buf_deinit(&b);
+        const uint64_t block = json_get_u64(json_object_get(log, "block"));
+        const uint64_t index = json_get_u64(json_object_get(log, "logIndex"));
+        size_t at = json_array_size(rows);
+        for (; at > 0; at--) {
+            const json_t *before = json_array_get(rows, at - 1);
+            const uint64_t b_block = json_get_u64(json_object_get(before, "block"));
+            const uint64_t b_index = json_get_u64(json_object_get(before, "logIndex"));
+            if (b_block < block || (b_block == block && b_index < index)) break;
+        }
+        (void)json_array_insert(rows, at, log);
+    }
+    json_decref(logs);
+    return EXIT_DONE;
+}
+
+enum exit_code cmd_round_log(struct ctx *ctx, const struct args *a)
+{
+    static const char *const events[] = {
+        "RoundOpened",        "Committed", "Recommitted", "RoundState",
+        "SeedRearmed",        "SeedDrawn", "Revealed",    "Refused",
+        "NoReveal",           "Selected",  "Aggregated",  "RoundFailed",
+        "ContributionProven",
+    };
+    STEP(profile_check_chain(ctx));
+    uint64_t id;
+    STEP(round_parse(ctx, &id, a->pos[0]));
+    struct round_info r;
+    STEP(round_load(ctx, &r, id));
+    round_deinit(&r);
+    json_t *rows = json_array();
+    result_set(ctx, "round", json_u64(id));
+    result_set(ctx, "items", rows);
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) STEP(add_events(ctx, rows, events[i], id));
+    static const struct out_column columns[] = {
+        {"block", "BLOCK", true}, {"event", "EVENT", false}, {"text", "WHAT", false}};
+    out_table(ctx, rows, columns, ARRAY_LEN(columns), "nothing happened yet");
     return EXIT_DONE;
 }

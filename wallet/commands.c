@@ -143,6 +143,12 @@ static const struct option_def claim_options[] = {
 };
 static const struct option_def vote_options[] = {
     {"reason", "TEXT", "stored with the vote, for all to read"},
+    {"by-sig", NULL, "sign only: somebody else sends it and pays"},
+    {"out", "FILE", "with --by-sig: where the signed vote goes"},
+    {0},
+};
+static const struct option_def watch_options[] = {
+    {"until", "STATE", "end there; else at the end (--timeout ends it earlier)"},
     {0},
 };
 static const struct option_def list_options[] = {
@@ -311,6 +317,10 @@ const struct command COMMANDS[] = {
      {"cairn round list"}, NULL, cmd_round_list},
     {"round", "status", "ROUND", 1, 1, "Shows a round and every participant.", NULL,
      {"cairn round status 1"}, NULL, cmd_round_status},
+    {"round", "watch", "ROUND", 1, 1, "Tells each step of a round until its end.", watch_options,
+     {"cairn round watch 1", "cairn round watch 1 --until reveal"}, NULL, cmd_round_watch},
+    {"round", "log", "ROUND", 1, 1, "Lists every event of a round.", NULL,
+     {"cairn round log 1"}, NULL, cmd_round_log},
     {"round", "next", "[ROUND]", 0, 1, "Tells your account what to do, until when.", NULL,
      {"cairn round next --account alice"}, "cairn help rounds", cmd_round_next},
     {"round", "commit", "ROUND", 1, 1, "Commits to an update; the salt is on disk first.",
@@ -364,11 +374,21 @@ const struct command COMMANDS[] = {
       "#   \"function\": \"setMinBond\", \"args\": [\"0\", \"2000000000000000000000\"]}]}"},
      "cairn help votes", cmd_dao_propose},
     {"dao", "vote", "PROPOSAL for|against|abstain", 2, 2, "Votes on a proposal.", vote_options,
-     {"cairn dao vote latest for --reason \"we were poisoned\""}, "cairn help votes", cmd_dao_vote},
+     {"cairn dao vote latest for --reason \"we were poisoned\"",
+      "cairn dao vote latest against --by-sig --out vote.json"}, "cairn help votes", cmd_dao_vote},
+    {"dao", "submit", "FILE", 1, 1, "Sends a vote that another account has signed.", NULL,
+     {"cairn dao submit vote.json --account bob"}, "cairn dao vote", cmd_dao_submit},
+    {"dao", "votes", "PROPOSAL", 1, 1, "Lists who voted how, and why.", NULL,
+     {"cairn dao votes latest"}, NULL, cmd_dao_votes},
     {"dao", "queue", "PROPOSAL", 1, 1, "Hands a succeeded proposal to the timelock.", NULL,
      {"cairn dao queue latest"}, NULL, cmd_dao_queue},
     {"dao", "execute", "PROPOSAL", 1, 1, "Executes a proposal after the timelock.", NULL,
      {"cairn dao execute latest"}, NULL, cmd_dao_execute},
+    {"dao", "cancel", "PROPOSAL", 1, 1, "Takes your proposal back before votes count.", NULL,
+     {"cairn dao cancel latest"}, NULL, cmd_dao_cancel},
+    {"dao", "watch", "PROPOSAL", 1, 1, "Tells each new state of a proposal until its end.",
+     watch_options,
+     {"cairn dao watch latest --until succeeded"}, NULL, cmd_dao_watch},
     {"dao", "show", "PROPOSAL", 1, 1, "Shows state, next step, tally and actions.", NULL,
      {"cairn dao show latest"}, NULL, cmd_dao_show},
     {"dao", "list", "", 0, 0, "Lists proposals.", list_options,
