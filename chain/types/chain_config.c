@@ -24,6 +24,11 @@ static void apply(struct qbft_config *q, const struct qbft_transition *t)
         q->block_period_ms = t->block_period_ms;
         q->period_is_ms = t->period_is_ms;
     }
+    if (t->sets_timeout) {
+        q->request_timeout_ms = t->request_timeout_ms;
+        if (q->max_request_timeout_ms < q->request_timeout_ms)
+            q->max_request_timeout_ms = q->request_timeout_ms;
+    }
     if (t->sets_empty_period) q->empty_block_period_ms = t->empty_block_period_ms;
     if (t->sets_reward) q->block_reward_wei = t->block_reward_wei;
     if (t->sets_beneficiary) {

@@ -60,11 +60,12 @@ struct qbft_config {
 /// stays as it was.
 struct qbft_transition {
     uint64_t block;
-    bool sets_period, sets_empty_period, sets_reward, sets_beneficiary, sets_contract,
+    bool sets_period, sets_empty_period, sets_timeout, sets_reward, sets_beneficiary, sets_contract,
         sets_tx_gas_limit;
     uint64_t block_period_ms;
     bool period_is_ms;
     uint64_t empty_block_period_ms;
+    uint64_t request_timeout_ms; ///< Cairn's own: Besu has no transition of it
     u256_t block_reward_wei;
     bool has_beneficiary; ///< false: back to the proposer
     address_t beneficiary;
@@ -87,8 +88,8 @@ struct chain_config {
     /// effect on execution (the glaciers): for the fork id alone. In no order.
     uint64_t fork_id_block[FORK_ID_BLOCKS];
     size_t fork_id_block_count;
-    bool zero_base_fee;              ///< config.zeroBaseFee
-    uint64_t contract_size_limit;    ///< bytes; 24576 unless the genesis says otherwise
+    bool zero_base_fee;           ///< config.zeroBaseFee
+    uint64_t contract_size_limit; ///< bytes; 24576 unless the genesis says otherwise
     struct qbft_config qbft;
     const struct qbft_transition *transitions; ///< ascending by block
     size_t transition_count;

@@ -572,6 +572,10 @@ static err_t read_transition(const struct reader *r, struct qbft_transition *t, 
     }
     TRY(take_period(r, &t->block_period_ms, &t->period_is_ms, &t->sets_period, entry, name));
     TRY(take_empty_period(r, &t->empty_block_period_ms, &t->sets_empty_period, entry, name));
+    uint64_t seconds = 0;
+    TRY(take_u64(r, &seconds, &t->sets_timeout, entry, name, "requesttimeoutseconds", 1,
+                 MAX_SECONDS));
+    t->request_timeout_ms = seconds * 1000;
     TRY(take_u256(r, &t->block_reward_wei, &t->sets_reward, entry, name, "blockreward"));
     TRY(take_beneficiary(r, &t->has_beneficiary, &t->beneficiary, &t->sets_beneficiary, entry,
                          name));

@@ -100,22 +100,25 @@ static err_t apply_votes(struct executor *x, const struct header *h)
     arena_reset(&x->scratch);
     struct extra_data extra;
     TRY(extra_data_decode(&extra, &x->scratch, h->extra_data));
-    return qbft_tally_apply(&x->tally, h, &extra);
+    return qbft_tally_follow(&x->tally, &x->node->genesis.config, h, &extra);
 }
 
-/// The tally after the head, from the last epoch's checkpoint on.
+/// The tally after the head, from the last checkpoint on.
 static err_t rebuild_tally(struct executor *x, const struct db_txn *txn)
 {
-    const struct qbft_config qbft = chain_qbft_at(&x->node->genesis.config, x->head.number);
-    const uint64_t from = x->head.number - x->head.number % qbft.epoch_length;
+    const struct chain_config *config = &x->node->genesis.config;
+    const address_t *list;
+    size_t count;
+    const uint64_t from = qbft_tally_checkpoint(config, x->head.number, &list, &count);
     struct header h;
     struct extra_data extra;
     TRY(blocks_header(txn, &h, from));
     arena_reset(&x->scratch);
     TRY(extra_data_decode(&extra, &x->scratch, h.extra_data));
     arena_reset(&x->tally_arena);
-    TRY(qbft_tally_init(&x->tally, &x->tally_arena, &extra, qbft.epoch_length));
-    for (uint64_t number = from + 1; number <= x->head.number; number++) {
+    if (list != NULL) extra = (struct extra_data){.validators = list, .validator_count = count};
+    TRY(qbft_tally_init(&x->tally, &x->tally_arena, &extra, config->qbft.epoch_length));
+    for (uint64_t number = from; number <= x->head.number; number++) {
         TRY(blocks_header(txn, &h, number));
         TRY(apply_votes(x, &h));
     }
@@ -128,6 +131,7 @@ static err_t find_validators(struct executor *x, const struct db_txn *txn)
 {
     const struct qbft_config next = chain_qbft_at(&x->node->genesis.config, x->head.number + 1);
     if (next.has_validator_contract) {
+        x->has_tally = false;
         struct latest_view latest;
         latest_view_init(&latest, txn);
         const struct state_view view = latest_as_view(&latest);

@@ -183,10 +183,13 @@ MUST_USE err_t node_pending_votes(struct node *n, const struct pending_vote **ou
 struct node_header_walk;
 
 /// @param genesis  sealed (genesis_seal); borrowed
-/// @return ERR_UNSUPPORTED with a validator contract (its set is known by execution alone)
+/// @return ERR_FULL, ERR_MALFORMED
 MUST_USE err_t node_header_walk_new(struct node_header_walk **out, const struct genesis *genesis);
 void node_header_walk_free(struct node_header_walk *w); ///< NULL is allowed
 
-/// The header that follows. @return ERR_INVALID with the rule that is broken; ERR_UNSUPPORTED
-///         from the block on whose validators a contract names
-MUST_USE err_t node_header_walk_next(struct node_header_walk *w, const struct header *h);
+/// The header that follows. Where a contract names the validators it is called on the state that
+/// the store has of the block before.
+/// @param txn  of the store the header is from; borrowed for this call
+/// @return ERR_INVALID with the rule that is broken
+MUST_USE err_t node_header_walk_next(struct node_header_walk *w, const struct header *h,
+                                     const struct db_txn *txn);

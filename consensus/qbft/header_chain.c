@@ -31,7 +31,18 @@ err_t header_chain_init(struct header_chain *c, const struct chain_config *confi
     TRY(arena_init(&c->scratch, (size_t)4 * 1024 * 1024));
     struct extra_data extra;
     TRY(extra_data_decode(&extra, &c->scratch, genesis->extra_data));
-    TRY(qbft_tally_init(&c->tally, &c->votes, &extra, chain_qbft_at(config, 0).epoch_length));
+    size_t count;
+    const address_t *list;
+    (void)qbft_tally_checkpoint(config, 0, &list, &count);
+    static const address_t nobody = {{0}};
+    // While a contract has the validators the tally only waits for the transition that ends it.
+    struct extra_data first = extra;
+    if (list != NULL)
+        first = (struct extra_data){.validators = list, .validator_count = count};
+    else if (chain_qbft_at(config, 1).has_validator_contract)
+        first = (struct extra_data){.validators = &nobody, .validator_count = 1};
+    TRY(qbft_tally_init(&c->tally, &c->votes, &first, config->qbft.epoch_length));
+    TRY(qbft_tally_follow(&c->tally, config, genesis, &extra));
     const hash_t hash = header_hash(genesis);
     return take_head(c, genesis, &hash);
 }
@@ -48,16 +59,24 @@ err_t header_chain_next(struct header_chain *c, const struct header *h)
     arena_reset(&c->scratch);
     struct extra_data extra;
     TRY(extra_data_decode(&extra, &c->scratch, h->extra_data));
-    const struct header_rules rules = {.config = c->config,
-                                       .parent = &c->head,
-                                       .parent_hash = &c->head_hash,
-                                       .validators = c->tally.validators,
-                                       .validator_count = c->tally.validator_count,
-                                       .now_ms = UINT64_MAX,
-                                       .any_period = c->any_period,
-                                       .sealed = true};
+    struct header_rules rules = {.config = c->config,
+                                 .parent = &c->head,
+                                 .parent_hash = &c->head_hash,
+                                 .validators = c->tally.validators,
+                                 .validator_count = c->tally.validator_count,
+                                 .now_ms = UINT64_MAX,
+                                 .any_period = c->any_period,
+                                 .sealed = true};
+    const struct qbft_config qbft = chain_qbft_at(c->config, c->head.number + 1);
+    if (qbft.has_validator_contract) {
+        if (c->by_contract == NULL)
+            return FAIL(UNSUPPORTED, "headers: a contract names the validators");
+        rules.validators = c->named;
+        TRY(c->by_contract(c->ctx, c->named, &rules.validator_count, &c->head,
+                           &qbft.validator_contract));
+    }
     TRY(qbft_header_check(&rules, h, &extra));
     const hash_t hash = header_hash(h);
     TRY(take_head(c, h, &hash));
-    return qbft_tally_apply(&c->tally, &c->head, &extra);
+    return qbft_tally_follow(&c->tally, c->config, &c->head, &extra);
 }

@@ -5,7 +5,7 @@
 /// to the seals of the validators that the votes before it have made (`cairnd verify`, and what a
 /// peer that is behind asks of the headers it is given).
 ///
-/// Header votes only: with a validator contract the set is known by execution alone.
+/// With a validator contract the set is known by execution alone: whoever walks answers for it.
 
 #include "chain/base/arena.h"
 #include "chain/base/buf.h"
@@ -15,6 +15,12 @@
 struct header_chain {
     const struct chain_config *config;
     bool any_period; ///< --dev: timestamps may repeat
+    /// Where a contract has the validators: who they are after `parent` (room for
+    /// QBFT_MAX_VALIDATORS, ascending). NULL: such a header is ERR_UNSUPPORTED.
+    err_t (*by_contract)(void *ctx, address_t *out, size_t *count, const struct header *parent,
+                         const address_t *contract);
+    void *ctx;
+    address_t named[QBFT_MAX_VALIDATORS]; ///< what it answered last
     struct header head;
     struct buf head_extra;
     hash_t head_hash;
@@ -30,5 +36,6 @@ MUST_USE err_t header_chain_init(struct header_chain *c, const struct chain_conf
 void header_chain_deinit(struct header_chain *c);
 
 /// Checks the header that follows and takes it as the new head.
-/// @return ERR_INVALID with the rule that is broken (nothing has moved), ERR_MALFORMED, ERR_FULL
+/// @return ERR_INVALID with the rule that is broken (nothing has moved), ERR_MALFORMED, ERR_FULL,
+///         ERR_UNSUPPORTED; what by_contract returned
 MUST_USE err_t header_chain_next(struct header_chain *c, const struct header *h);

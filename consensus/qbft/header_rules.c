@@ -131,6 +131,8 @@ err_t qbft_header_check(const struct header_rules *r, const struct header *h,
     if (qbft.has_validator_contract) {
         if (extra->validator_count != 0)
             return FAIL(INVALID, "header: validators listed although a contract has them");
+        if (extra->vote != QBFT_VOTE_NONE)
+            return FAIL(INVALID, "header: a vote although a contract has the validators");
     } else {
         if (extra->validator_count != r->validator_count ||
             memcmp(extra->validators, r->validators,

@@ -93,6 +93,36 @@ err_t qbft_tally_apply(struct qbft_tally *t, const struct header *h, const struc
     return OK;
 }
 
+err_t qbft_tally_follow(struct qbft_tally *t, const struct chain_config *config,
+                        const struct header *h, const struct extra_data *extra)
+{
+    size_t count;
+    const address_t *list = chain_qbft_validators_at(config, h->number + 1, &count);
+    if (list != NULL) {
+        const struct extra_data named = {.validators = list, .validator_count = count};
+        TRY(qbft_tally_restart(t, &named));
+    }
+    if (chain_qbft_at(config, h->number).has_validator_contract) return OK;
+    return qbft_tally_apply(t, h, extra);
+}
+
+uint64_t qbft_tally_checkpoint(const struct chain_config *config, uint64_t head,
+                               const address_t **list, size_t *count)
+{
+    const uint64_t epoch = head - head % config->qbft.epoch_length;
+    for (size_t i = config->transition_count; i-- > 0;) {
+        const struct qbft_transition *t = &config->transitions[i];
+        if (t->validators == NULL || t->block > head + 1) continue;
+        const uint64_t from = t->block == 0 ? 0 : t->block - 1;
+        if (from < epoch) break;
+        *list = chain_qbft_validators_at(config, t->block, count);
+        return from;
+    }
+    *list = NULL;
+    *count = 0;
+    return epoch;
+}
+
 bool qbft_vote_is_useful(const struct qbft_tally *t, const address_t *voter,
                          const address_t *recipient, bool add)
 {

@@ -8,6 +8,9 @@
 ///     h divisible by the epoch length        ->  all open votes are forgotten, the vote in
 ///                                                that very block too
 ///
+/// A transition of the genesis may name the set of a block: it replaces what the votes made, and the
+/// vote in the header before that block is applied on top (fact sheet 4.3).
+///
 /// In contract mode the set is what a contract answers (consensus/block/validator_call.h) and
 /// nothing of this is asked.
 ///
@@ -15,6 +18,7 @@
 
 #include "chain/base/arena.h"
 #include "chain/base/err.h"
+#include "chain/types/chain_config.h"
 #include "chain/types/extra_data.h"
 
 struct open_vote {
@@ -45,6 +49,18 @@ MUST_USE err_t qbft_tally_restart(struct qbft_tally *t, const struct extra_data 
 /// @return ERR_FULL with more than 2^20 open votes; ERR_LIMIT with too many validators
 MUST_USE err_t qbft_tally_apply(struct qbft_tally *t, const struct header *h,
                                 const struct extra_data *extra);
+
+/// Applies the block that follows, and the transition that may stand at the block after it. In a
+/// header of the contract mode there are no votes.
+/// @return as qbft_tally_apply and qbft_tally_restart
+MUST_USE err_t qbft_tally_follow(struct qbft_tally *t, const struct chain_config *config,
+                                 const struct header *h, const struct extra_data *extra);
+
+/// Where counting must begin to know the set after `head`: with the header of the returned block,
+/// and the set `*list` if it is not NULL, else the one which that header lists. Each header from
+/// there on, itself included, is then given to qbft_tally_follow.
+uint64_t qbft_tally_checkpoint(const struct chain_config *config, uint64_t head,
+                               const address_t **list, size_t *count);
 
 /// Whether a vote would still change something if this validator cast it now.
 bool qbft_vote_is_useful(const struct qbft_tally *t, const address_t *voter,

@@ -40,7 +40,7 @@ struct verify {
     struct arena arena; ///< of one block
     hash_t parent_hash;
     uint64_t txs;
-    struct node_header_walk *walk; ///< NULL where a contract names the validators
+    struct node_header_walk *walk;
 
     char *scratch_dir;
     struct db *scratch;
@@ -85,13 +85,8 @@ static bool check_header(struct verify *v, const struct header *h)
     if (v->genesis.config.engine != ENGINE_QBFT) return true;
     if (h->number == 0)
         err = node_header_walk_new(&v->walk, &v->genesis);
-    else if (v->walk != NULL)
-        err = node_header_walk_next(v->walk, h);
-    if (err.kind == ERR_UNSUPPORTED) { // a contract names the validators from here on
-        node_header_walk_free(v->walk);
-        v->walk = NULL;
-        return true;
-    }
+    else
+        err = node_header_walk_next(v->walk, h, v->txn);
     return err_ok(err) ? true : damaged(v, h->number, "%s", err_text(err));
 }
 

@@ -15,6 +15,8 @@ struct vote_block {
     char recipient;
 };
 
+#define MUST(EXPR) cr_assert(err_ok(EXPR))
+
 static address_t letter(char c)
 {
     address_t a = {{0}};
@@ -134,4 +136,61 @@ Test(validators, useful_votes)
     cr_assert(err_ok(qbft_tally_apply(&t, &h, &extra)));
     cr_expect(!qbft_vote_is_useful(&t, &voter, &c, true), "cast already");
     arena_deinit(&a);
+}
+
+/// A transition names the set of a block: it replaces what votes made, the vote of the header before
+/// it counts on top, and counting may begin there.
+Test(validators, transitions)
+{
+    struct arena arena;
+    MUST(arena_init(&arena, (size_t)64 * 1024 * 1024));
+    const address_t one[] = {{{1}}};
+    const address_t two[] = {{{2}}, {{3}}};
+    const address_t three[] = {{{1}}, {{2}}, {{3}}};
+    const struct qbft_transition all[] = {
+        {.block = 0, .validators = one, .validator_count = 1},
+        {.block = 5, .validators = two, .validator_count = 2},
+        {.block = 8, .sets_contract = true, .has_validator_contract = true},
+        {.block = 25, .sets_contract = true, .validators = three, .validator_count = 3},
+    };
+    const struct chain_config config = {
+        .qbft = {.epoch_length = 10}, .transitions = all, .transition_count = ARRAY_LEN(all)};
+    static const struct {
+        uint64_t head, from;
+        size_t count; ///< of the list to begin with; 0: the header's
+    } rows[] = {{0, 0, 1},   {3, 0, 1},   {4, 4, 2},   {7, 4, 2},   {9, 4, 2},    {10, 10, 0},
+                {23, 20, 0}, {24, 24, 3}, {29, 24, 3}, {30, 30, 0}, {100, 100, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const address_t *list;
+        size_t count;
+        cr_expect_eq(qbft_tally_checkpoint(&config, rows[i].head, &list, &count), rows[i].from,
+                     "head %d", (int)rows[i].head);
+        cr_expect_eq(count, rows[i].count, "head %d", (int)rows[i].head);
+        cr_expect_eq(list == NULL, rows[i].count == 0, "head %d", (int)rows[i].head);
+    }
+
+    struct qbft_tally t;
+    const struct extra_data first = {.validators = one, .validator_count = 1};
+    MUST(qbft_tally_init(&t, &arena, &first, 10));
+    const struct extra_data no_vote = {.validator_count = 0};
+    struct header h = {.number = 3, .coinbase = one[0]};
+    MUST(qbft_tally_follow(&t, &config, &h, &no_vote));
+    cr_expect_eq(t.validator_count, 1);
+    // Named for block 5; the vote in header 4 is one of the two that are needed now.
+    const struct extra_data vote = {.vote = QBFT_VOTE_ADD, .vote_recipient = {{9}}};
+    h = (struct header){.number = 4, .coinbase = two[0]};
+    MUST(qbft_tally_follow(&t, &config, &h, &vote));
+    cr_expect_eq(t.validator_count, 2);
+    cr_expect_eq(t.vote_count, 1);
+    h = (struct header){.number = 5, .coinbase = two[1]};
+    MUST(qbft_tally_follow(&t, &config, &h, &vote));
+    cr_expect_eq(t.validator_count, 3, "two of two voted alike");
+    // In the contract's part a vote is none.
+    h = (struct header){.number = 9, .coinbase = two[1]};
+    MUST(qbft_tally_follow(&t, &config, &h, &vote));
+    cr_expect_eq(t.vote_count, 0);
+    h = (struct header){.number = 24, .coinbase = two[1]};
+    MUST(qbft_tally_follow(&t, &config, &h, &no_vote));
+    cr_expect(t.validator_count == 3 && address_eq(&t.validators[0], &three[0]));
+    arena_deinit(&arena);
 }
