@@ -359,6 +359,21 @@ static enum exit_code resume_reveal(struct ctx *ctx, const struct round_info *r,
     return EXIT_DONE;
 }
 
+/// The round is past what this account could do: nothing of it is sent again.
+static enum exit_code resume_nothing(struct ctx *ctx, uint64_t id, const address_t *who)
+{
+    struct salt_record record;
+    size_t count;
+    salt_find(ctx, &record, &count, ctx->chain_id, &fed_contract_address[FED_ROUNDS], id, who,
+              NULL);
+    if (count > 0) {
+        forget_kept(ctx, &record, "commit");
+        forget_kept(ctx, &record, "reveal");
+        secret_wipe(&record, sizeof record);
+    }
+    return resumed(ctx, "none", "nothing here depends on this account: cairn round next");
+}
+
 enum exit_code cmd_round_resume(struct ctx *ctx, const struct args *a)
 {
     STEP(profile_check_chain(ctx));
@@ -378,7 +393,7 @@ enum exit_code cmd_round_resume(struct ctx *ctx, const struct args *a)
         else if (r.state == ROUND_REVEAL)
             code = resume_reveal(ctx, &r, &who, args_flag(a, "publish"));
         else
-            code = resumed(ctx, "none", "nothing here depends on this account: cairn round next");
+            code = resume_nothing(ctx, id, &who);
         salt_unlock(&lock);
     }
     round_deinit(&r);

@@ -155,6 +155,17 @@ static const struct option_def list_options[] = {
     {"state", "S", "only those in this state"},
     {0},
 };
+static const struct option_def proof_export_options[] = {
+    {"round", "N", "the finalised round (needed)"},
+    {"participant", "ACCOUNT|ADDRESS", "whose contribution (default: your account's)"},
+    {"out", "FILE", "where the proof goes (default: standard output)"},
+    {"validators", "FILE", "whose seals count: a genesis file or a list (default: those pinned)"},
+    {0},
+};
+static const struct option_def proof_verify_options[] = {
+    {"validators", "FILE", "whose seals count: a genesis file or a list (default: those pinned)"},
+    {0},
+};
 static const struct option_def train_options[] = {
     {"data", "FILE", "the data set's CSV file (needed)"},
     {"party", "P", "hospital A to G, evaluator E1 to E3, or evaluators"},
@@ -366,6 +377,15 @@ const struct command COMMANDS[] = {
      {"cairn reward fund tumour 8000"}, NULL, cmd_reward_fund},
     {"reward", "history", "[ACCOUNT|ADDRESS]", 0, 1, "Lists bonds, slashes and claims.", NULL,
      {"cairn reward history alice"}, NULL, cmd_reward_history},
+
+    {"proof", "export", "", 0, 0,
+     "Takes the proof of a contribution out of the chain, into one file.", proof_export_options,
+     {"cairn proof export --round 3 --participant alice --out alice-3.json"}, "cairn proof verify",
+     cmd_proof_export},
+    {"proof", "verify", "FILE", 1, 1,
+     "Checks such a file without any node; 16 if it does not hold.", proof_verify_options,
+     {"cairn proof verify alice-3.json --validators genesis.json"}, "cairn proof export",
+     cmd_proof_verify},
 
     {"dao", "propose", "FILE", 1, 1, "Proposes actions (a JSON file), tried first as if voted.",
      NULL,

@@ -81,6 +81,9 @@ COMMAND(cmd_reward_bond);
 COMMAND(cmd_reward_fund);
 COMMAND(cmd_reward_history);
 
+COMMAND(cmd_proof_export);
+COMMAND(cmd_proof_verify);
+
 COMMAND(cmd_dao_propose);
 COMMAND(cmd_dao_vote);
 COMMAND(cmd_dao_submit);

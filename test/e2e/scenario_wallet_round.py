@@ -100,7 +100,7 @@ def found(w, sandbox):
 def open_round(w):
     return w.run("--yes", "--account", "OWNER", "round", "open", w.family, "--base", w.base, "--n-min", "2",
                  "--n-max", "2", "--seed-span", "1", "--min-blocks", "2", "--commit-time", "1h", "--reveal-time",
-                 "1h")["result"]["round"]
+                 "1h", "--challenge-time", "1s")["result"]["round"]
 
 
 def commit_words(w, number, name="A", weight=64):
@@ -198,13 +198,64 @@ def reveals(w, killer, sandbox):
         total = at
         if salts(w, number, "B", ".reveal"):
             break
-    resumed = w.run("--yes", "--account", "B", "round", "resume", number, "--publish", sandbox.dir / "blobs")
-    expect(resumed["action"] in ("reveal", "wait"), f"{resumed}")
+    resumed = w.run("--yes", "--account", "B", "round", "resume", number)
+    expect(resumed["action"] in ("reveal", "wait", "none"), f"{resumed}")
     expect(int(entry(w, number, "B")["status"]) == 2 and total, "the reveal was gone on with")
     expect(not salts(w, number, "B", ".reveal"), "nothing is left to send")
     expect(w.run("--yes", "--account", "A", "round", "resume", number)["action"] == "none", "nothing more to do")
     expect(w.run("--yes", "--account", "OWNER", "round", "resume", number)["action"] == "none", "nothing of its own")
-    return steps
+    return steps, number
+
+
+def proofs(w, node, sandbox, rng, number):
+    """The round comes to its end; who took part carries the proof away and shows it without a node."""
+    early = w.run("--account", "A", "proof", "export", "--round", number, code=11)
+    expect("no receipt" in early["error"]["message"], f"{early}")
+    w.run("--yes", "--account", "B", "round", "select", number)
+    w.run("--yes", "--account", "AGG", "round", "aggregate", number, "--base", w.base, "--updates",
+          sandbox.dir / "blobs", "--out", sandbox.dir / "new.safetensors")
+    watch = w.run("--timeout", "1s", "round", "watch", number, code=14)
+    expect(watch["states"] == ["challenge"], f"{watch}")
+    wait_until(lambda: w.run("--account", "A", "round", "next", number)["items"][0]["action"] == "finalise", "the window")
+    w.run("--yes", "--account", "A", "round", "finalise", number)
+    expect(w.run("round", "watch", number)["states"] == ["finalised"], "watched to its end")
+    events = [item["event"] for item in w.run("round", "log", number)["items"]]
+    expect(events[0] == "RoundOpened" and {"Committed", "SeedDrawn", "Revealed", "Selected", "Aggregated",
+                                           "ContributionProven"} <= set(events), f"log: {events}")
+    w.run("--yes", "--account", "A", "reward", "claim", number, code=13)  # the pool was empty
+
+    path = sandbox.dir / "proof.json"
+    made = w.run("--account", "A", "proof", "export", "--round", number, "--out", path)
+    expect(made["status"] == "accepted" and made["participant"] == w.A and made["seals"] == "1", f"{made}")
+    rpc = node.rpc()
+    block = rpc.call("eth_getBlockByNumber", hex(int(made["block"])), False)
+    validators = sandbox.dir / "validators.json"
+    validators.write_text(json.dumps(rpc.call("qbft_getValidatorsByBlockNumber", block["number"])))
+    rpc.close()
+    expect(made["blockHash"] == block["hash"], "the block's own hash")
+    nowhere = {"CAIRN_RPC": "http://127.0.0.1:1", "CAIRN_HOME": str(sandbox.dir / "elsewhere")}
+    w.run("proof", "verify", path, code=16, **nowhere)  # whom to trust is not known there
+    shown = w.run("proof", "verify", path, "--validators", validators, **nowhere)
+    expect(shown["round"] == number and shown["weight"] == made["weight"], f"{shown}")
+    w.run("proof", "verify", path)  # here the validators were pinned
+    others = sandbox.dir / "others.json"
+    for names, code in ([[w.B], 16], [[w.A, w.B, *json.loads(validators.read_text())], 16], [[], 2], [[w.B, w.B], 2],
+                        ["x", 2]):
+        others.write_text(json.dumps(names))
+        w.run("proof", "verify", path, "--validators", others, code=code, **nowhere)
+    text = path.read_bytes()
+    for _ in range(60):
+        at = rng.randrange(len(text))
+        changed = bytearray(text)
+        changed[at] ^= 1 << rng.randrange(8)
+        path.write_bytes(changed)
+        w.run("proof", "verify", path, "--validators", validators, code=16, **nowhere)
+    for changed in (b"", text[:-1], text + b" ", text + text, text.replace(b'"format"', b'"x":1,"format"')):
+        path.write_bytes(changed)
+        w.run("proof", "verify", path, "--validators", validators, code=16, **nowhere)
+    w.run("proof", "export", "--round", number, "--participant", "GUEST", code=11)
+    w.run("proof", "export", "--round", "99", "--participant", "A", code=11)
+    w.run("proof", "export", "--participant", "A", code=2)
 
 
 def declined(w, sandbox):
@@ -265,7 +316,8 @@ def run(sandbox, rng):
     found(w, sandbox)
     killer = Killer(node.address)
     steps = commits(w, killer, rng)
-    more = reveals(w, killer, sandbox)
+    more, number = reveals(w, killer, sandbox)
+    proofs(w, node, sandbox, rng, number)
     declined(w, sandbox)
     alone(w, killer)
     for path in (w.home / "salts").iterdir():
