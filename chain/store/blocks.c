@@ -124,6 +124,18 @@ static err_t split_body(bytes_t stored, size_t *count, const uint8_t **senders, 
     return OK;
 }
 
+err_t blocks_body_raw(const struct db_txn *txn, bytes_t *out, uint64_t number)
+{
+    const be64_t key = be64(number);
+    bytes_t stored;
+    size_t count;
+    const uint8_t *senders;
+    TRY(db_get(txn, DB_BODIES, BYTES_OF(key), &stored));
+    const err_t err = split_body(stored, &count, &senders, out);
+    if (!err_ok(err)) return corrupt(txn, DB_BODIES, number, err.why);
+    return OK;
+}
+
 static err_t read_body(struct block *out, struct arena *arena, bytes_t stored)
 {
     size_t count;

@@ -27,6 +27,9 @@ MUST_USE err_t blocks_hash_of(const struct db_txn *txn, hash_t *hash, uint64_t n
 MUST_USE err_t blocks_header(const struct db_txn *txn, struct header *out, uint64_t number);
 /// Header's stored bytes (RLP).
 MUST_USE err_t blocks_header_raw(const struct db_txn *txn, bytes_t *out, uint64_t number);
+/// A body's stored bytes (RLP), as eth/66 and later send it. Its roots are not looked at: whoever
+/// receives it does that. ERR_NOT_FOUND, ERR_CORRUPT
+MUST_USE err_t blocks_body_raw(const struct db_txn *txn, bytes_t *out, uint64_t number);
 
 /// Header and body; senders are those stored with the block (recovered once). The body's roots are
 /// compared with the header when a block is read first. ERR_CORRUPT names the block.

@@ -68,10 +68,16 @@ static err_t execute(struct executed_block *out, const struct block_env *env,
     return OK;
 }
 
+static void reach(const struct check_request *rq, enum check_stage stage)
+{
+    if (rq->stage != NULL) *rq->stage = stage;
+}
+
 err_t block_check(struct executed_block *out, const struct block_env *env, const struct db_txn *txn,
                   const struct check_request *rq)
 {
     executed_reset(out);
+    reach(rq, CHECK_HEADER);
     if (rq->raw.len > BLOCK_MAX_BYTES) return FAIL(LIMIT, "block: larger than 10 MiB");
     bool full = false;
     const bytes_t raw = arena_copy(&out->arena, rq->raw, &full);
@@ -81,11 +87,13 @@ err_t block_check(struct executed_block *out, const struct block_env *env, const
     TRY(block_decode(b, &out->arena, raw));
     TRY(extra_data_decode(&extra, &out->arena, b->header.extra_data));
     TRY(qbft_header_check(&rq->rules, &b->header, &extra));
+    reach(rq, CHECK_BODY);
     if (!bytes_eq(b->ommers, LIT("\xc0"))) return FAIL(INVALID, "block: ommers");
     if (b->has_withdrawals != (b->header.field_count >= HEADER_FIELDS_SHANGHAI) ||
         b->withdrawal_count != 0)
         return FAIL(INVALID, "block: withdrawals");
     TRY(block_check_body(b, &out->arena));
+    reach(rq, CHECK_EXECUTION);
     if (rq->known_senders != NULL) rq->known_senders(rq->ctx, b->txs, b->tx_count);
     TRY(recover_senders(b->txs, b->tx_count, env->jobs));
     return execute(out, env, txn);

@@ -8,9 +8,17 @@
 #include "consensus/block/executed.h"
 #include "consensus/qbft/header_rules.h"
 
+/// How far a check has come: tells whose fault a refusal is.
+enum check_stage {
+    CHECK_HEADER,    ///< decoding, header rules, seals
+    CHECK_BODY,      ///< is the body the header's?
+    CHECK_EXECUTION, ///< signatures, transactions, roots
+};
+
 struct check_request {
     bytes_t raw;               ///< RLP of the block; copied
     struct header_rules rules; ///< parent, validators, clock, sealed or not
+    enum check_stage *stage;   ///< out: the last one begun; may be NULL
     /// Fills senders that are known already (has_sender); the rest are recovered. May be NULL.
     void (*known_senders)(void *ctx, struct tx *txs, size_t count);
     void *ctx;

@@ -5,6 +5,7 @@
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
 #include "chain/base/queue.h"
+#include "chain/codec/rlp.h"
 #include "chain/state/latest.h"
 #include "chain/store/blocks.h"
 #include "consensus/block/build.h"
@@ -14,6 +15,7 @@
 #include "consensus/node/journal.h"
 #include "consensus/node/loop.h"
 #include "consensus/node/node_impl.h"
+#include "consensus/node/peering.h"
 #include "consensus/node/signer.h"
 #include "consensus/qbft/justification.h"
 #include "consensus/qbft/validators.h"
@@ -34,7 +36,7 @@
 #define MIB ((uint64_t)1024 * 1024)
 
 struct job {
-    enum job_kind { JOB_BUILD, JOB_CHECK, JOB_COMMIT } kind;
+    enum job_kind { JOB_BUILD, JOB_CHECK, JOB_COMMIT, JOB_IMPORT } kind;
     uint64_t height;
     uint32_t round;
     uint64_t timestamp_s;
@@ -399,17 +401,28 @@ static void known_senders(void *ctx, struct tx *txs, size_t count)
     pthread_mutex_unlock(&n->pool_lock);
 }
 
-static err_t check_into(struct executor *x, struct executed_block *out, bytes_t raw)
+/// The rules for a block after the head. A proposal is held to our clock; what a quorum has sealed
+/// is not: it is final, whatever our clock says.
+static struct header_rules rules_after_head(const struct executor *x, bool sealed)
+{
+    return (struct header_rules){.config = &x->node->genesis.config,
+                                 .parent = &x->head,
+                                 .parent_hash = &x->head_hash,
+                                 .validators = x->validators,
+                                 .validator_count = x->validator_count,
+                                 .now_ms = sealed ? UINT64_MAX : wall_clock_ms(),
+                                 .any_period = x->node->options.dev,
+                                 .sealed = sealed};
+}
+
+// NOLINTNEXTLINE(readability-non-const-parameter): block_check writes to it
+static err_t check_into(struct executor *x, struct executed_block *out, bytes_t raw, bool sealed,
+                        enum check_stage *stage)
 {
     struct node *n = x->node;
     const struct check_request rq = {.raw = raw,
-                                     .rules = {.config = &n->genesis.config,
-                                               .parent = &x->head,
-                                               .parent_hash = &x->head_hash,
-                                               .validators = x->validators,
-                                               .validator_count = x->validator_count,
-                                               .now_ms = wall_clock_ms(),
-                                               .any_period = n->options.dev},
+                                     .rules = rules_after_head(x, sealed),
+                                     .stage = stage,
                                      .known_senders = known_senders,
                                      .ctx = n};
     struct db_txn *txn;
@@ -426,7 +439,7 @@ static struct kept *kept_or_checked(struct executor *x, const hash_t *hash, byte
     *err = OK;
     if (k != NULL) return k;
     k = make_place(x);
-    *err = check_into(x, &k->block, raw);
+    *err = check_into(x, &k->block, raw, false, NULL);
     if (!err_ok(*err)) return NULL;
     k->used = true;
     return k;
@@ -518,19 +531,47 @@ static err_t commit_patiently(struct executor *x, const struct executed_block *e
     }
 }
 
-static void on_commit(struct executor *x, const struct job *j)
+/// Writes an executed block with its sealed extraData and makes it the head.
+static bool store_block(struct executor *x, const struct executed_block *e, bytes_t extra,
+                        uint32_t round, uint64_t start_ms)
 {
     struct node *n = x->node;
+    err_t err = commit_patiently(x, e, extra);
+    if (err_ok(err)) err = after_commit(x, e, extra);
+    if (err_ok(err)) {
+        LOG_INF("qbft", "imported block",
+                "number=%" PRIu64 " hash=%s txs=%zu gas=%" PRIu64 " round=%" PRIu32
+                " proposer=%s took=%" PRIu64 "ms",
+                x->head.number, hex_hash(&x->head_hash).s, e->block.tx_count, x->head.gas_used,
+                round, hex_address(&x->head.coinbase).s, wall_clock_ms() - start_ms);
+        forget_kept(x);
+        return true;
+    }
+    if (err.kind == ERR_FULL && atomic_load(&n->closing)) return false;
+    LOG_ERR("store", "cannot write a block", "height=%" PRIu64 " why=%s", e->block.header.number,
+            err_text(err));
+    node_fail(n, err);
+    return false;
+}
+
+/// A quorum says that the block is valid and we find that it is not: then it is this machine that
+/// is wrong, and nothing it says can be trusted.
+static void disagree(struct executor *x, uint64_t height, const hash_t *hash, err_t err)
+{
+    LOG_ERR("block", "a sealed block does not pass our checks",
+            "height=%" PRIu64 " hash=%s why=%s hint=run cairnd verify --deep", height,
+            hex_hash(hash).s, err_text(err));
+    node_fail(x->node, is_fatal(err) ? err : FAIL(CORRUPT, "block: disagrees with a sealed block"));
+}
+
+static void on_commit(struct executor *x, const struct job *j)
+{
     if (j->height != x->head.number + 1) return;
     const uint64_t start_ms = wall_clock_ms();
     err_t err;
     struct kept *k = kept_or_checked(x, &j->hash, bytes_make(j->bytes, j->block_len), &err);
     if (k == NULL) {
-        // A quorum says that it is valid: then it is this machine that is wrong.
-        LOG_ERR("block", "a sealed block does not pass our checks",
-                "height=%" PRIu64 " hash=%s why=%s hint=run cairnd verify --deep", j->height,
-                hex_hash(&j->hash).s, err_text(err));
-        node_fail(n, is_fatal(err) ? err : FAIL(CORRUPT, "block: disagrees with a sealed block"));
+        disagree(x, j->height, &j->hash, err);
         return;
     }
     struct buf extra;
@@ -543,22 +584,108 @@ static void on_commit(struct executor *x, const struct job *j)
                             j->seal_count);
     free(aligned);
     if (err_ok(err)) err = buf_status(&extra);
-    if (err_ok(err)) err = commit_patiently(x, &k->block, buf_bytes(&extra));
-    if (err_ok(err)) err = after_commit(x, &k->block, buf_bytes(&extra));
+    if (err_ok(err))
+        (void)store_block(x, &k->block, buf_bytes(&extra), j->round, start_ms);
+    else
+        node_fail(x->node, err);
     buf_deinit(&extra);
-    if (err_ok(err)) {
-        LOG_INF("qbft", "imported block",
-                "number=%" PRIu64 " hash=%s txs=%zu gas=%" PRIu64 " round=%" PRIu32
-                " proposer=%s took=%" PRIu64 "ms",
-                x->head.number, hex_hash(&x->head_hash).s, k->block.block.tx_count,
-                x->head.gas_used, j->round, hex_address(&x->head.coinbase).s,
-                wall_clock_ms() - start_ms);
-        forget_kept(x);
-        return;
+}
+
+/// --- import ---
+
+/// The header of a block as it came; its extraData is decoded into the scratch arena.
+static err_t read_sealed(struct executor *x, bytes_t raw, struct header *h, hash_t *hash,
+                         struct extra_data *extra)
+{
+    struct rlp_reader r = rlp_reader(raw);
+    struct rlp_reader parts;
+    bytes_t item;
+    TRY(rlp_read_list(&r, &parts));
+    TRY(rlp_read_raw(&parts, &item));
+    TRY(header_decode(h, item));
+    *hash = header_hash(h);
+    arena_reset(&x->scratch);
+    return extra_data_decode(extra, &x->scratch, h->extra_data);
+}
+
+/// A sealed block that is executed, by this or before. NULL with the verdict on it.
+static struct kept *checked_import(struct executor *x, bytes_t raw, const struct header *h,
+                                   const hash_t *hash, const struct extra_data *extra,
+                                   enum sync_verdict *verdict)
+{
+    enum check_stage stage = CHECK_HEADER;
+    struct kept *k = find_kept(x, hash);
+    err_t err;
+    if (k != NULL) { // as a proposal: now it is sealed
+        const struct header_rules rules = rules_after_head(x, true);
+        err = qbft_header_check(&rules, h, extra);
+    } else {
+        k = make_place(x);
+        err = check_into(x, &k->block, raw, true, &stage);
+        k->used = err_ok(err);
     }
-    if (err.kind == ERR_FULL && atomic_load(&n->closing)) return;
-    LOG_ERR("store", "cannot write a block", "height=%" PRIu64 " why=%s", j->height, err_text(err));
-    node_fail(n, err);
+    if (err_ok(err)) return k;
+    *verdict = stage == CHECK_HEADER ? SYNC_BAD_HEADER : SYNC_BAD_BODY;
+    if (is_fatal(err)) {
+        *verdict = SYNC_NOT_NOW;
+        node_fail(x->node, err);
+    } else if (err.kind == ERR_FULL) {
+        *verdict = SYNC_NOT_NOW;
+    } else if (stage == CHECK_EXECUTION) {
+        *verdict = SYNC_NOT_NOW;
+        disagree(x, h->number, hash, err);
+    } else {
+        LOG_WRN("sync", "block refused", "number=%" PRIu64 " why=%s", h->number, err_text(err));
+    }
+    return NULL;
+}
+
+static enum sync_verdict import(struct executor *x, const struct job *j)
+{
+    const uint64_t start_ms = wall_clock_ms();
+    const bytes_t raw = bytes_make(j->bytes, j->block_len);
+    struct header h;
+    hash_t hash;
+    struct extra_data extra;
+    enum sync_verdict verdict = SYNC_GOOD;
+    if (j->height <= x->head.number) return SYNC_GOOD; // consensus was faster
+    if (j->height != x->head.number + 1 || !atomic_load(&x->node->proposing)) return SYNC_NOT_NOW;
+    if (!err_ok(read_sealed(x, raw, &h, &hash, &extra))) return SYNC_BAD_HEADER;
+    struct kept *k = checked_import(x, raw, &h, &hash, &extra, &verdict);
+    if (k == NULL) return verdict;
+    return store_block(x, &k->block, h.extra_data, extra.round, start_ms) ? SYNC_GOOD
+                                                                          : SYNC_NOT_NOW;
+}
+
+/// The answer to sync, on the loop.
+struct import_answer {
+    struct task task;
+    struct node *node;
+    uint64_t number;
+    enum sync_verdict verdict;
+};
+
+static void answer_drop(struct task *t)
+{
+    free(t);
+}
+
+static void answer_run(struct task *t)
+{
+    const struct import_answer *a = (const struct import_answer *)t;
+    peering_import_done(loop_peering(a->node->loop), a->number, a->verdict);
+    free(t);
+}
+
+static void on_import(struct executor *x, const struct job *j)
+{
+    struct import_answer *a = calloc(1, sizeof *a);
+    check(a != NULL);
+    *a = (struct import_answer){.task = {answer_run, answer_drop},
+                                .node = x->node,
+                                .number = j->height,
+                                .verdict = import(x, j)};
+    loop_post_task(x->node->loop, &a->task); // after the head that it has made
 }
 
 /// --- between jobs ---
@@ -667,6 +794,9 @@ static void *executor_main(void *arg)
             case JOB_COMMIT:
                 on_commit(x, j);
                 break;
+            case JOB_IMPORT:
+                on_import(x, j);
+                break;
             }
         }
         free(j);
@@ -722,6 +852,13 @@ void executor_commit(struct executor *x, uint64_t height, const hash_t *block_ha
     j->round = round;
     j->seal_count = seal_count;
     memcpy(j->bytes + block.len, seals, seal_count * sizeof *seals);
+    put(x, j);
+}
+
+void executor_import(struct executor *x, uint64_t number, bytes_t block)
+{
+    struct job *j = job_new(JOB_IMPORT, block, 0);
+    j->height = number;
     put(x, j);
 }
 

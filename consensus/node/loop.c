@@ -8,6 +8,7 @@
 #include "consensus/node/executor.h"
 #include "consensus/node/feed.h"
 #include "consensus/node/node_impl.h"
+#include "consensus/node/peering.h"
 #include "consensus/node/signer.h"
 #include "consensus/node/stall.h"
 #include "consensus/qbft/block_timer.h"
@@ -17,10 +18,21 @@
 #include <uv.h>
 
 #define MAX_POSTS 65536
+#define POSTS_AT_ONCE 256
 
 /// Something posted. Its bytes follow it.
 struct post {
-    enum post_kind { POST_HEAD, POST_BUILT, POST_CHECKED, POST_PERSISTED, POST_OWN, POST_TXS } kind;
+    enum post_kind {
+        POST_HEAD,
+        POST_BUILT,
+        POST_CHECKED,
+        POST_PERSISTED,
+        POST_OWN,
+        POST_TXS,
+        POST_TASK,
+    } kind;
+    struct task *task;  ///< TASK
+    uint64_t from_conn; ///< TXS
     struct qbft_event event;
     struct qbft_head head;
     enum qbft_code code;
@@ -37,6 +49,9 @@ struct loop {
     address_t self;
     struct arena message_arena; ///< of the message being handled
     struct queue *posts;
+    struct peering *peering;            ///< NULL without p2p
+    const struct qbft_message *in_hand; ///< the peer's message that the core is looking at
+    uint64_t in_hand_from;              ///< the line it came over
     pthread_t thread;
     bool running;
 
@@ -60,7 +75,7 @@ static void step(struct loop *l, struct qbft_event *ev);
 static void look_at_block_timer(struct loop *l);
 
 /// Wall time that never runs backwards.
-static uint64_t now_ms(struct loop *l)
+uint64_t loop_now_ms(struct loop *l)
 {
     const uint64_t wall = wall_clock_ms();
     if (wall > l->last_now_ms) l->last_now_ms = wall;
@@ -91,7 +106,7 @@ static void arm(uv_timer_t *t, uv_timer_cb fn, uint64_t delay_ms)
 static void look_at_block_timer(struct loop *l)
 {
     if (!l->block.armed) return;
-    const uint64_t now = now_ms(l);
+    const uint64_t now = loop_now_ms(l);
     const uint64_t due = block_timer_due(&l->block, atomic_load(&l->node->work));
     if (due == QBFT_NEVER) {
         uv_timer_stop(&l->block_timer); // loop_post_txs looks again
@@ -122,7 +137,7 @@ static void on_stall_timer(uv_timer_t *t)
     struct qbft_view v;
     if (atomic_load(&l->stop) || atomic_load(&l->node->failed)) return;
     qbft_look(l->core, &v);
-    stall_look(&l->stall, l->node, &v, &l->block, now_ms(l));
+    stall_look(&l->stall, l->node, &v, &l->block, loop_now_ms(l));
 }
 
 static void set_timer(struct loop *l, const struct qbft_effect *e)
@@ -136,7 +151,7 @@ static void set_timer(struct loop *l, const struct qbft_effect *e)
     if (e->set_timer.at_ms == QBFT_NEVER) return;
     l->round_height = e->set_timer.height;
     l->round_number = e->set_timer.round;
-    const uint64_t now = now_ms(l);
+    const uint64_t now = loop_now_ms(l);
     arm(&l->round_timer, on_round_timer, e->set_timer.at_ms > now ? e->set_timer.at_ms - now : 0);
 }
 
@@ -157,7 +172,10 @@ static void act(struct loop *l, const struct qbft_effect *e)
         signer_send(n->signer, &e->send);
         return;
     case QBFT_FX_RELAY:
-        return; // nobody is connected: peers come with the network
+        if (l->in_hand != NULL)
+            peering_relay(l->peering, l->in_hand->main.code, l->in_hand->raw,
+                          &l->in_hand->main.author, l->in_hand_from);
+        return;
     case QBFT_FX_PERSIST:
         CRASH_POINT("loop-persist");
         signer_persist(n->signer, e->persist.guard_seq, e->persist.record);
@@ -185,6 +203,7 @@ static void act(struct loop *l, const struct qbft_effect *e)
         return;
     case QBFT_FX_BLAME:
         log_blame(e);
+        if (l->in_hand != NULL) peering_blame(l->peering, l->in_hand_from, e->blame.why);
         return;
     case QBFT_FX_EVIDENCE:
         LOG_WRN("qbft", "equivocation", "author=%s message=%s height=%" PRIu64 " round=%" PRIu32,
@@ -218,7 +237,7 @@ static void publish(struct loop *l)
 static void step(struct loop *l, struct qbft_event *ev)
 {
     if (atomic_load(&l->stop) || atomic_load(&l->node->failed)) return;
-    ev->now_ms = now_ms(l);
+    ev->now_ms = loop_now_ms(l);
     if (ev->kind == QBFT_EV_MESSAGE && !ev->message.own)
         stall_on_message(&l->stall, &ev->message.message->main.author, ev->now_ms);
     if (ev->kind == QBFT_EV_NEW_BLOCK) stall_on_head(&l->stall, ev->now_ms);
@@ -234,7 +253,8 @@ static void step(struct loop *l, struct qbft_event *ev)
 
 static void on_own(struct loop *l, const struct post *p)
 {
-    // Multicast comes first once there are peers; then the message counts here too.
+    // The others first; then the message counts here too.
+    if (l->peering != NULL) peering_multicast(l->peering, p->code, bytes_make(p->bytes, p->len));
     arena_reset(&l->message_arena);
     struct qbft_message m;
     err_t err = qbft_message_decode(&m, &l->message_arena, p->code, bytes_make(p->bytes, p->len));
@@ -262,7 +282,17 @@ static void on_head(struct loop *l, struct post *p)
     const struct node_news news = {NEWS_HEAD, p->head.number, p->head.hash};
     feed_tell(l->node->feed, &news);
     block_timer_on_head(&l->block);
+    if (l->peering != NULL) peering_on_head(l->peering, &p->head);
     step(l, &ev);
+}
+
+void loop_take_message(struct loop *l, const struct qbft_message *m, uint64_t conn)
+{
+    struct qbft_event ev = {.kind = QBFT_EV_MESSAGE, .message = {.message = m}};
+    l->in_hand = m;
+    l->in_hand_from = conn;
+    step(l, &ev);
+    l->in_hand = NULL;
 }
 
 static void on_txs(struct loop *l, const struct post *p)
@@ -274,6 +304,8 @@ static void on_txs(struct loop *l, const struct post *p)
             feed_tell(l->node->feed, &news);
         }
     }
+    if (l->peering != NULL)
+        peering_on_txs(l->peering, (const hash_t *)p->bytes, p->len / sizeof(hash_t), p->from_conn);
     look_at_block_timer(l);
 }
 
@@ -286,7 +318,7 @@ static void handle(struct loop *l, struct post *p)
         return;
     case POST_BUILT:
         p->event.built.block = bytes_make(p->bytes, p->len);
-        block_timer_on_built(&l->block, p->len == 0, now_ms(l));
+        block_timer_on_built(&l->block, p->len == 0, loop_now_ms(l));
         step(l, &p->event);
         return;
     case POST_CHECKED:
@@ -303,6 +335,10 @@ static void handle(struct loop *l, struct post *p)
         block_timer_on_txs(&l->block);
         on_txs(l, p);
         return;
+    case POST_TASK:
+        p->task->run(p->task);
+        p->task = NULL;
+        return;
     }
     unreachable("loop post");
 }
@@ -315,9 +351,12 @@ static void on_wake(uv_async_t *a)
         return;
     }
     struct post *p;
-    while (!atomic_load(&l->stop) && (p = queue_try_take(l->posts)) != NULL) {
+    for (size_t i = 0; !atomic_load(&l->stop) && (p = queue_try_take(l->posts)) != NULL; i++) {
         handle(l, p);
         free(p);
+        if (i < POSTS_AT_ONCE) continue;
+        uv_async_send(&l->wake); // sockets and timers have their turn too
+        return;
     }
 }
 
@@ -331,9 +370,16 @@ static struct post *post_new(enum post_kind kind, bytes_t bytes)
     return p;
 }
 
+static void post_drop(void *arg)
+{
+    struct post *p = arg;
+    if (p->task != NULL) p->task->drop(p->task);
+    free(p);
+}
+
 static void post(struct loop *l, struct post *p)
 {
-    if (!err_ok(queue_put(l->posts, p))) free(p); // stopped
+    if (!err_ok(queue_put(l->posts, p))) post_drop(p); // stopped
 }
 
 void loop_post_head(struct loop *l, const struct qbft_head *head)
@@ -380,16 +426,30 @@ void loop_post_own(struct loop *l, enum qbft_code code, bytes_t wire)
     post(l, p);
 }
 
-void loop_post_txs(struct loop *l, const hash_t *hashes, size_t count)
+void loop_post_txs(struct loop *l, const hash_t *hashes, size_t count, uint64_t from_conn)
 {
-    if (!feed_has_listeners(l->node->feed)) count = 0;
-    post(l, post_new(POST_TXS, bytes_make(hashes, count * sizeof *hashes)));
+    if (l->peering == NULL && !feed_has_listeners(l->node->feed)) count = 0;
+    struct post *p = post_new(POST_TXS, bytes_make(hashes, count * sizeof *hashes));
+    p->from_conn = from_conn;
+    post(l, p);
+}
+
+void loop_post_task(struct loop *l, struct task *task)
+{
+    struct post *p = post_new(POST_TASK, BYTES_NONE);
+    p->task = task;
+    post(l, p);
+}
+
+struct peering *loop_peering(struct loop *l)
+{
+    return l->peering;
 }
 
 /// --- life ---
 
 err_t loop_new(struct loop **out, struct node *n, const struct qbft_options *options,
-               const struct guard_record *record)
+               const struct guard_record *record, struct node_detail *detail)
 {
     struct loop *l = calloc(1, sizeof *l);
     if (l == NULL) return FAIL(FULL, "loop: no memory");
@@ -412,6 +472,7 @@ err_t loop_new(struct loop **out, struct node *n, const struct qbft_options *opt
     TRY(arena_init(&l->arena, GUARD_RECORD_MAX + (size_t)4 * 1024 * 1024));
     TRY(arena_init(&l->message_arena, (size_t)64 * 1024 * 1024));
     TRY(queue_new(&l->posts, MAX_POSTS, wake, l));
+    if (n->options.p2p.on) TRY(peering_new(&l->peering, n, &l->uv, detail));
     return qbft_new(&l->core, &l->arena, options, record);
 }
 
@@ -438,18 +499,21 @@ void loop_stop(struct loop *l)
     pthread_join(l->thread, NULL);
     l->running = false;
     queue_close(l->posts);
+    if (l->peering != NULL) peering_stop(l->peering);
 }
 
 void loop_free(struct loop *l)
 {
     if (l == NULL) return;
+    if (l->peering != NULL) peering_stop(l->peering);
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->block_timer, NULL);
     uv_close((uv_handle_t *)&l->round_timer, NULL);
     uv_close((uv_handle_t *)&l->stall_timer, NULL);
     uv_run(&l->uv, UV_RUN_DEFAULT);
     check(uv_loop_close(&l->uv) == 0);
-    if (l->posts != NULL) queue_free(l->posts, free);
+    peering_free(l->peering);
+    if (l->posts != NULL) queue_free(l->posts, post_drop);
     qbft_free(l->core);
     arena_deinit(&l->message_arena);
     arena_deinit(&l->arena);

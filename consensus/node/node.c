@@ -454,7 +454,7 @@ static err_t start_threads(struct node *n, struct node_detail *detail)
         guard_close(guard);
         return err;
     }
-    TRY(loop_new(&n->loop, n, &q, &record));
+    TRY(loop_new(&n->loop, n, &q, &record, detail));
     TRY(open_journal(n, detail)); // the pool's transactions are checked against the head
     CRASH_POINT("start-journal-open");
     TRY(loop_start(n->loop));
@@ -465,9 +465,8 @@ static err_t open_all(struct node *n, struct node_detail *detail)
 {
     TRY(take_lock(n, detail));
     TRY(arena_init(&n->start_arena, START_BYTES));
-    secp_pubkey_t pubkey;
-    TRY(secp_pubkey_of(&pubkey, n->options.key));
-    n->self = secp_address(&pubkey);
+    TRY(secp_pubkey_of(&n->self_key, n->options.key));
+    n->self = secp_address(&n->self_key);
     n->status.validator = n->self;
     n->status.qbft_step = "starting";
     CRASH_POINT("start-locked");

@@ -17,6 +17,18 @@
 
 struct node;
 
+/// The node's place in the network.
+struct node_p2p_options {
+    bool on;                         ///< false: no port, no peers (--dev)
+    const char *listen_host;         ///< an IP address; NULL: 0.0.0.0
+    uint16_t listen_port;            ///< 0: chosen by the system
+    const char *advertise_host;      ///< what the enode says; NULL: listen_host
+    const char *client_id;           ///< "cairn/v1.2.0/linux-amd64/gcc12"
+    size_t max_peers;                ///< 0: 50
+    const char *const *static_nodes; ///< enode URLs
+    size_t static_node_count;
+};
+
 struct node_options {
     const char *data_dir;          ///< store/, guard/, pool.journal, LOCK live here
     const struct genesis *genesis; ///< borrowed until node_close
@@ -32,6 +44,7 @@ struct node_options {
     unsigned workers;            ///< 0: one per core
     uint64_t guard_reset_height; ///< --guard-reset-height: sign again from here on; 0 = none
     unsigned qbft_wire;          ///< --qbft-wire: 0 besu26, 1 besu25, 2 goquorum
+    struct node_p2p_options p2p; ///< borrowed until node_close
 };
 
 /// Opens (and if empty, fills with block 0) the data directory and starts the threads.
@@ -193,3 +206,41 @@ void node_header_walk_free(struct node_header_walk *w); ///< NULL is allowed
 /// @return ERR_INVALID with the rule that is broken
 MUST_USE err_t node_header_walk_next(struct node_header_walk *w, const struct header *h,
                                      const struct db_txn *txn);
+
+/// --- peers ---
+
+/// A connected peer, by value.
+struct node_peer {
+    secp_pubkey_t id;
+    address_t address; ///< of the key: its name among validators
+    char remote[64];   ///< "10.0.0.7:30303"
+    char client[128];  ///< its name for itself, printable ASCII
+    bool inbound;      ///< it called us
+    bool is_static;
+    bool is_validator;    ///< of the next height
+    unsigned eth;         ///< version spoken
+    unsigned istanbul;    ///< 0: does not speak it
+    uint64_t head_number; ///< the highest block it is known to have
+    uint64_t since_ms;
+};
+
+/// Copies what is known of the peers that are connected. @return how many, at most `room`
+size_t node_peers(struct node *n, struct node_peer *out, size_t room);
+
+/// This node's enode URL, with the host it was told to listen on.
+/// @return false if no port is open
+bool node_enode(struct node *n, char *out, size_t room);
+
+/// Adds a static node, or forgets one and cuts its line.
+/// @return ERR_MALFORMED, ERR_INVALID (an enode that is none, or our own), ERR_UNSUPPORTED (p2p is
+///         off)
+MUST_USE err_t node_add_peer(struct node *n, const char *enode);
+MUST_USE err_t node_remove_peer(struct node *n, const char *enode);
+
+/// How far behind the node is, and of what.
+struct node_sync {
+    bool syncing;
+    uint64_t starting;
+    uint64_t highest;
+};
+void node_sync_status(struct node *n, struct node_sync *out);

@@ -50,6 +50,7 @@ struct node {
     struct genesis genesis;      ///< constant; header completed
     hash_t genesis_hash;         ///< constant
     address_t self;              ///< constant
+    secp_pubkey_t self_key;      ///< constant
     struct arena start_arena;    ///< what lives as long as the node
     int lock_fd;
     struct db *db;

@@ -34,7 +34,12 @@ struct group {
     struct entry *entries; ///< in the arena
     size_t count;
     struct arena arena; ///< lent by take_arena
-    bool replay;        ///< from the journal: nothing is written or told again
+    enum origin {
+        FROM_RPC,
+        FROM_JOURNAL, ///< nothing is written or told again
+        FROM_PEER,    ///< not written, but told to others
+    } origin;
+    uint64_t conn; ///< the peer's line
     uint64_t now_s;
 };
 
@@ -270,8 +275,9 @@ static bool add_all(struct group *g, uint64_t head)
     return true;
 }
 
-/// Makes the group durable: only then may its hashes be told.
-static void write_journal(struct group *g)
+/// Makes what was added durable, unless somebody else has promised that; then its hashes may be
+/// told.
+static void write_and_tell(struct group *g)
 {
     struct node *n = g->n;
     bytes_t *raws = ARENA_ARRAY(&g->arena, bytes_t, g->count);
@@ -284,9 +290,9 @@ static void write_journal(struct group *g)
         hashes[added++] = g->entries[i].tx.hash;
     }
     if (added == 0) return;
-    const err_t err = journal_append(n->journal, raws, added);
+    const err_t err = g->origin == FROM_RPC ? journal_append(n->journal, raws, added) : OK;
     if (err_ok(err)) {
-        loop_post_txs(n->loop, hashes, added);
+        loop_post_txs(n->loop, hashes, added, g->conn);
         return;
     }
     if (err.kind == ERR_IO) node_fail(n, err);
@@ -332,7 +338,7 @@ static void run_group(struct group *g, const bytes_t *raws)
                 refuse_invalid(e, TX_SENDER_NOT_EOA);
         }
     } while (!add_all(g, head));
-    if (!g->replay) write_journal(g);
+    if (g->origin != FROM_JOURNAL) write_and_tell(g);
     for (size_t i = 0; i < g->count; i++) {
         if (g->entries[i].added != NULL) shared_tx_release(g->entries[i].added);
     }
@@ -359,15 +365,17 @@ static void give_arena(struct node *n, struct arena *a)
 }
 
 static void submit(struct node *n, struct submit_answer *out, const bytes_t *raw, size_t count,
-                   bool replay)
+                   enum origin origin, uint64_t conn)
 {
     if (count == 0) return;
-    struct group g = {.n = n, .count = count, .replay = replay, .now_s = wall_clock_ms() / 1000};
+    struct group g = {
+        .n = n, .count = count, .origin = origin, .conn = conn, .now_s = wall_clock_ms() / 1000};
     const err_t err = take_arena(n, &g.arena);
     if (err_ok(err)) g.entries = ARENA_ARRAY(&g.arena, struct entry, count);
     const bool ready = g.entries != NULL;
-    const bool open = replay || (atomic_load(&n->accepting) && !atomic_load(&n->failed) &&
-                                 !atomic_load(&n->closing));
+    const bool open =
+        origin == FROM_JOURNAL ||
+        (atomic_load(&n->accepting) && !atomic_load(&n->failed) && !atomic_load(&n->closing));
     if (ready && open) {
         for (size_t i = 0; i < count; i++) g.entries[i].answer = &out[i];
         run_group(&g, raw);
@@ -380,20 +388,35 @@ static void submit(struct node *n, struct submit_answer *out, const bytes_t *raw
 
 void node_submit_txs(struct node *n, struct submit_answer *out, const bytes_t *raw, size_t count)
 {
-    submit(n, out, raw, count, false);
+    submit(n, out, raw, count, FROM_RPC, 0);
 }
 
 void node_submit_tx(struct node *n, struct submit_answer *out, bytes_t raw)
 {
-    submit(n, out, &raw, 1, false);
+    submit(n, out, &raw, 1, FROM_RPC, 0);
 }
 
 void submit_replayed(struct node *n, const bytes_t *raw, size_t count)
 {
     struct submit_answer *answers = calloc(count, sizeof *answers);
     check(answers != NULL);
-    submit(n, answers, raw, count, true);
+    submit(n, answers, raw, count, FROM_JOURNAL, 0);
     free(answers);
+}
+
+const char *submit_from_peer(struct node *n, const bytes_t *raw, size_t count, uint64_t conn)
+{
+    const char *why = NULL;
+    struct submit_answer *answers = count == 0 ? NULL : calloc(count, sizeof *answers);
+    if (answers == NULL) return NULL;
+    submit(n, answers, raw, count, FROM_PEER, conn);
+    for (size_t i = 0; i < count; i++) {
+        if (answers[i].result == SUBMIT_MALFORMED) why = answers[i].why;
+        if (answers[i].result == SUBMIT_INVALID && answers[i].validity == TX_BAD_SIGNATURE)
+            why = "a transaction that nobody signed";
+    }
+    free(answers);
+    return why;
 }
 
 /// --- what the pool holds ---

@@ -79,6 +79,7 @@ void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool 
 /// A useless answer. @return false if that was the last point: the line must be cut
 bool peers_take_points(struct peers *p, const secp_pubkey_t *id, int points, uint64_t now_ms);
 
+/// Is it called by us whenever it is gone?
 bool peers_is_static(const struct peers *p, const secp_pubkey_t *id);
 /// Lines that count now.
 size_t peers_lines(const struct peers *p);

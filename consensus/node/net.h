@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Sockets of peers: listens, calls, and carries bytes between libuv and sessions. What the
+/// messages mean is asked of the handler.
+///
+/// Bounds (threat model 4.1): 64 handshakes at one time, 8 of one address, one attempt in 30 s of
+/// one address beyond the local networks; what is read is understood before more is read, what
+/// cannot be written within 20 s ends the line.
+///
+/// Owner: the loop's thread; every function is called from there.
+
+#include "chain/base/err.h"
+#include "consensus/p2p/enode.h"
+#include "consensus/p2p/session.h"
+
+#include <uv.h>
+
+struct net;
+
+/// One line to a peer. Valid from its `admit` or `open` until its `closed` has returned.
+struct conn;
+
+struct net_handlers {
+    /// The other side has proved its key. Return false to refuse, with the reason to give.
+    bool (*admit)(void *ctx, struct conn *c, enum p2p_reason *why);
+    void (*open)(void *ctx, struct conn *c);
+    void (*message)(void *ctx, struct conn *c, enum p2p_protocol protocol, unsigned code,
+                    bytes_t payload);
+    /// The last word on this line. `reached`: admit had said yes (or there was an answer).
+    void (*closed)(void *ctx, struct conn *c, enum p2p_reason reason, bool by_peer,
+                   const char *why);
+    /// A call that reached nobody.
+    void (*not_reached)(void *ctx, const struct enode *whom, const char *why);
+    uint64_t (*now_ms)(void *ctx); ///< never runs backwards
+    void *ctx;
+};
+
+struct net_options {
+    const struct secret_key *key; ///< borrowed
+    const char *client_id;        ///< borrowed
+    struct net_handlers handlers;
+};
+
+/// @return ERR_FULL
+MUST_USE err_t net_new(struct net **out, uv_loop_t *uv, const struct net_options *options);
+
+/// Opens the port. @param host  an IPv4 or IPv6 address
+/// @return ERR_BUSY if the port is taken; ERR_INVALID for what is no address; ERR_IO
+MUST_USE err_t net_listen(struct net *net, const char *host, uint16_t port);
+/// The port that is open, chosen by the system if 0 was asked for; 0 before net_listen.
+uint16_t net_port(const struct net *net);
+
+/// Calls a node. What becomes of it is told by `not_reached`, or `admit` and `open`.
+void net_call(struct net *net, const struct enode *whom);
+
+/// Closes every line (each is told) and the port. The memory goes with net_free, after the loop has run empty.
+void net_stop(struct net *net);
+void net_free(struct net *net); ///< NULL is allowed
+
+/// --- lines ---
+
+uint64_t conn_id(const struct conn *c); ///< never used again for another
+/// Who began it, whose it is, where it goes.
+bool conn_we_called(const struct conn *c);
+/// See conn_we_called.
+const secp_pubkey_t *conn_key(const struct conn *c);
+const char *conn_address(const struct conn *c); ///< "127.0.0.1:30303"
+/// What carries its messages; for asking, not for sending.
+struct session *conn_session(const struct conn *c);
+/// A place for the handler's own; NULL at first.
+void **conn_slot(struct conn *c);
+
+/// The line with this id; NULL if it is gone.
+struct conn *net_find(const struct net *net, uint64_t id);
+/// Walks all lines: start with NULL.
+struct conn *net_next(const struct net *net, const struct conn *after);
+
+/// Queues a message (session_send) and has it written.
+void conn_send(struct conn *c, enum p2p_protocol protocol, unsigned code, bytes_t payload,
+               enum p2p_urgency urgency);
+/// The same with a packed one.
+void conn_send_packet(struct conn *c, enum p2p_protocol protocol, unsigned code,
+                      struct p2p_packet *packet, enum p2p_urgency urgency);
+/// Says goodbye and closes. `closed` is told before this returns, unless it was already.
+void conn_close(struct conn *c, enum p2p_reason reason, const char *why);

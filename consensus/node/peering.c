@@ -1,0 +1,648 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "consensus/node/peering.h"
+
+#include "chain/base/hex.h"
+#include "chain/base/log.h"
+#include "chain/crypto/keccak.h"
+#include "chain/crypto/random.h"
+#include "consensus/node/executor.h"
+#include "consensus/node/loop.h"
+#include "consensus/node/peering_impl.h"
+#include "consensus/qbft/justification.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TICK_MS 500U
+#define VERIFIER_JOBS 1024U
+#define CLERK_JOBS 256U
+#define DEFAULT_PEERS 50U
+/// Above this a QBFT message belongs to no height that could matter.
+#define MESSAGE_BYTES ((size_t)10 * 1024 * 1024)
+
+static uint64_t clock_ms(void *ctx)
+{
+    const struct peering *p = ctx;
+    return loop_now_ms(p->node->loop);
+}
+
+uint64_t peering_now(const struct peering *p)
+{
+    return loop_now_ms(p->node->loop);
+}
+
+struct peer *peering_next(struct peering *p, const struct peer *after)
+{
+    struct conn *c = net_next(p->net, after == NULL ? NULL : after->conn);
+    while (c != NULL && (peer_of(c) == NULL || !peer_of(c)->has_status)) c = net_next(p->net, c);
+    return c == NULL ? NULL : peer_of(c);
+}
+
+struct peer *peering_find(struct peering *p, uint64_t conn)
+{
+    struct conn *c = net_find(p->net, conn);
+    struct peer *peer = c == NULL ? NULL : peer_of(c);
+    return peer != NULL && peer->has_status ? peer : NULL;
+}
+
+/// --- for readers on other threads ---
+
+static void show_peer(struct peering *p, struct node_peer *out, const struct peer *peer)
+{
+    const struct session *s = conn_session(peer->conn);
+    *out = (struct node_peer){.id = *conn_key(peer->conn),
+                              .address = peer->address,
+                              .inbound = !conn_we_called(peer->conn),
+                              .is_static = peers_is_static(p->peers, conn_key(peer->conn)),
+                              .eth = peer->eth,
+                              .istanbul = session_speaks(s, P2P_ISTANBUL),
+                              .head_number = peer->height,
+                              .since_ms = peer->since_ms};
+    (void)snprintf(out->remote, sizeof out->remote, "%s", conn_address(peer->conn));
+    (void)snprintf(out->client, sizeof out->client, "%s", session_client(s));
+    struct node *n = p->node;
+    pthread_mutex_lock(&n->status_lock);
+    out->is_validator =
+        address_index(n->next_validators, n->next_validator_count, &peer->address) != SIZE_MAX;
+    pthread_mutex_unlock(&n->status_lock);
+}
+
+static void show(struct peering *p)
+{
+    struct node_peer all[SHOWN_PEERS];
+    size_t count = 0;
+    struct sync_view view;
+    for (struct peer *q = peering_next(p, NULL); q != NULL && count < SHOWN_PEERS;
+         q = peering_next(p, q))
+        show_peer(p, &all[count++], q);
+    sync_look(p->sync, &view);
+    pthread_mutex_lock(&p->show_lock);
+    memcpy(p->shown, all, count * sizeof *all);
+    p->shown_count = count;
+    p->shown_sync = view;
+    pthread_mutex_unlock(&p->show_lock);
+}
+
+size_t peering_list(struct peering *p, struct node_peer *out, size_t room)
+{
+    pthread_mutex_lock(&p->show_lock);
+    const size_t count = p->shown_count < room ? p->shown_count : room;
+    memcpy(out, p->shown, count * sizeof *out);
+    pthread_mutex_unlock(&p->show_lock);
+    return count;
+}
+
+void peering_sync_view(struct peering *p, struct sync_view *out)
+{
+    pthread_mutex_lock(&p->show_lock);
+    *out = p->shown_sync;
+    pthread_mutex_unlock(&p->show_lock);
+}
+
+uint16_t peering_port(const struct peering *p)
+{
+    return net_port(p->net);
+}
+
+/// --- sync ---
+
+static void ask_headers(struct peer *peer, const struct sync_effect *e)
+{
+    struct buf b;
+    buf_init(&b, 256);
+    eth_get_headers_encode(
+        &b, &(struct eth_get_headers){.id = e->id, .number = e->from, .limit = e->count});
+    conn_send(peer->conn, P2P_ETH, ETH_GET_BLOCK_HEADERS, buf_bytes(&b), P2P_ANSWER);
+    buf_deinit(&b);
+}
+
+static void ask_bodies(struct peer *peer, const struct sync_effect *e)
+{
+    struct buf b;
+    buf_init(&b, 64 + e->count * 33);
+    eth_get_encode(&b, e->id, e->hashes, e->count);
+    conn_send(peer->conn, P2P_ETH, ETH_GET_BLOCK_BODIES, buf_bytes(&b), P2P_ANSWER);
+    buf_deinit(&b);
+}
+
+static void breach(struct peer *peer, const char *why)
+{
+    LOG_WRN("p2p", "peer breaks a rule", "peer=%s why=%s", conn_address(peer->conn), why);
+    conn_close(peer->conn, P2P_BREACH, why);
+}
+
+void peering_useless(struct peering *p, struct peer *peer, const char *why)
+{
+    LOG_DBG("p2p", "useless answer", "peer=%s why=%s", conn_address(peer->conn), why);
+    if (!peers_take_points(p->peers, conn_key(peer->conn), PEERS_USELESS_COSTS, peering_now(p)))
+        conn_close(peer->conn, P2P_USELESS, why);
+}
+
+static void do_effect(struct peering *p, const struct sync_effect *e)
+{
+    struct peer *peer = peering_find(p, e->peer);
+    if (e->kind == SYNC_FX_IMPORT) executor_import(p->node->executor, e->number, e->block);
+    if (peer == NULL) return;
+    switch (e->kind) {
+    case SYNC_FX_GET_HEADERS:
+        ask_headers(peer, e);
+        return;
+    case SYNC_FX_GET_BODIES:
+        ask_bodies(peer, e);
+        return;
+    case SYNC_FX_IMPORT:
+        return;
+    case SYNC_FX_BLAME:
+        breach(peer, e->why);
+        return;
+    case SYNC_FX_USELESS:
+        peering_useless(p, peer, e->why);
+        return;
+    }
+    unreachable("sync effect");
+}
+
+static void sync_once(struct peering *p, struct sync_event *ev)
+{
+    struct sync_effects fx = {p->effects, 0, ARRAY_LEN(p->effects)};
+    ev->now_ms = peering_now(p);
+    sync_step(p->sync, &fx, ev);
+    for (size_t i = 0; i < fx.count; i++) do_effect(p, &fx.items[i]);
+}
+
+/// Effects may end lines, which sync hears of only after all effects are done: they point into its
+/// memory.
+void peering_sync(struct peering *p, struct sync_event *ev)
+{
+    check(!p->in_sync);
+    if (p->stopping) return;
+    p->in_sync = true;
+    sync_once(p, ev);
+    while (p->gone_count != 0) {
+        struct sync_event gone = {.kind = SYNC_EV_GONE, .peer = p->gone[--p->gone_count]};
+        sync_once(p, &gone);
+    }
+    p->in_sync = false;
+}
+
+/// Sync hears of it with the next event, which the tick brings at the latest.
+static void tell_sync_gone(struct peering *p, uint64_t id)
+{
+    check(p->gone_count < GONE_PEERS);
+    p->gone[p->gone_count++] = id;
+    if (p->in_sync || p->stopping) return;
+    struct sync_event ev = {.kind = SYNC_EV_TICK};
+    peering_sync(p, &ev);
+}
+
+void peering_claims(struct peering *p, uint64_t conn, uint64_t height)
+{
+    struct peer *peer = peering_find(p, conn);
+    if (peer == NULL) return;
+    if (height > peer->height) peer->height = height;
+    struct sync_event ev = {.kind = SYNC_EV_PEER, .peer = conn, .height = height};
+    peering_sync(p, &ev);
+}
+
+void peering_import_done(struct peering *p, uint64_t number, enum sync_verdict verdict)
+{
+    struct sync_event ev = {.kind = SYNC_EV_IMPORT_DONE, .done = {number, verdict}};
+    peering_sync(p, &ev);
+}
+
+/// --- lines begin and end ---
+
+static bool on_admit(void *ctx, struct conn *c, enum p2p_reason *why)
+{
+    struct peering *p = ctx;
+    bool other_goes;
+    const secp_pubkey_t *key = conn_key(c);
+    if (p->stopping ||
+        !peers_on_line(p->peers, key, conn_we_called(c), peering_now(p), why, &other_goes))
+        return false;
+    if (!other_goes) return true;
+    struct conn *next = NULL;
+    for (struct conn *old = net_next(p->net, NULL); old != NULL; old = next) {
+        next = net_next(p->net, old);
+        if (old != c && memcmp(conn_key(old), key, sizeof *key) == 0)
+            conn_close(old, P2P_ALREADY, "another line to the same node");
+    }
+    return true;
+}
+
+static void send_status(struct peering *p, struct peer *peer)
+{
+    const struct node *n = p->node;
+    struct eth_status s = {
+        .network_id = n->genesis.config.chain_id,
+        .genesis = n->genesis_hash,
+        .fork = fork_id_at(&p->forks, &n->genesis_hash, p->head_number, p->head_time_s),
+        .total_difficulty = n->genesis.header.difficulty,
+        .head = p->head_hash,
+        .latest = p->head_number};
+    const u256_t blocks = u256_from_u64(p->head_number); // one each
+    (void)u256_add(&s.total_difficulty, &s.total_difficulty, &blocks);
+    struct buf b;
+    buf_init(&b, 1024);
+    eth_status_encode(&b, peer->eth, &s);
+    conn_send(peer->conn, P2P_ETH, ETH_STATUS, buf_bytes(&b), P2P_URGENT);
+    buf_deinit(&b);
+}
+
+static void on_open(void *ctx, struct conn *c)
+{
+    struct peering *p = ctx;
+    struct peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) {
+        conn_close(c, P2P_TOO_MANY, "no memory");
+        return;
+    }
+    peer->conn = c;
+    peer->id = conn_id(c);
+    peer->address = secp_address(conn_key(c));
+    peer->eth = session_speaks(conn_session(c), P2P_ETH);
+    peer->since_ms = peer->tokens_ms = peering_now(p);
+    peer->tokens = REQUESTS_BURST;
+    map_init(&peer->known_txs, sizeof(hash_t), 1, KNOWN_TXS, peer->id);
+    *conn_slot(c) = peer;
+    send_status(p, peer);
+}
+
+static void on_closed(void *ctx, struct conn *c, enum p2p_reason reason, bool by_peer,
+                      const char *why)
+{
+    struct peering *p = ctx;
+    struct peer *peer = peer_of(c);
+    const bool bad = !by_peer && (reason == P2P_BREACH || reason == P2P_SUBPROTOCOL);
+    peers_off_line(p->peers, conn_key(c), true, bad, peering_now(p));
+    if (peer == NULL) return;
+    if (peer->has_status)
+        LOG_INF("p2p", "peer gone", "peer=%s address=%s by=%s why=%s", conn_address(c),
+                hex_address(&peer->address).s, by_peer ? "peer" : "us", why);
+    else
+        LOG_WRN("p2p", "peer refused", "peer=%s client=%s by=%s why=%s", conn_address(c),
+                session_client(conn_session(c)), by_peer ? "peer" : "us", why);
+    const bool known_to_sync = peer->has_status;
+    const uint64_t id = peer->id;
+    *conn_slot(c) = NULL;
+    map_deinit(&peer->known_txs);
+    free(peer);
+    if (known_to_sync) tell_sync_gone(p, id);
+}
+
+static void on_not_reached(void *ctx, const struct enode *whom, const char *why)
+{
+    struct peering *p = ctx;
+    LOG_DBG("p2p", "cannot be reached", "host=%s port=%u why=%s", whom->host, (unsigned)whom->tcp,
+            why);
+    peers_off_line(p->peers, &whom->id, false, false, peering_now(p));
+}
+
+/// --- status ---
+
+static const char *check_status(const struct peering *p, const struct eth_status *s)
+{
+    const struct node *n = p->node;
+    if (s->network_id != n->genesis.config.chain_id) return "another network id";
+    if (!hash_eq(&s->genesis, &n->genesis_hash)) return "another genesis";
+    const err_t err =
+        fork_id_check(&p->forks, &n->genesis_hash, p->head_number, p->head_time_s, &s->fork);
+    return err_ok(err) ? NULL : err.why;
+}
+
+/// The number of a head that a Status names: before eth/69 only its difficulty tells.
+static uint64_t height_of(const struct peering *p, unsigned version, const struct eth_status *s)
+{
+    if (version >= 69) return s->latest;
+    u256_t height;
+    if (u256_sub(&height, &s->total_difficulty, &p->node->genesis.header.difficulty) ||
+        !u256_fits_u64(&height))
+        return 0;
+    return height.limb[0];
+}
+
+static void on_status(struct peering *p, struct peer *peer, bytes_t payload)
+{
+    struct eth_status s;
+    const err_t err = eth_status_decode(&s, peer->eth, payload);
+    if (!err_ok(err)) {
+        breach(peer, err.why);
+        return;
+    }
+    const char *why = check_status(p, &s);
+    if (why != NULL) {
+        conn_close(peer->conn, P2P_SUBPROTOCOL, why);
+        return;
+    }
+    peer->has_status = true;
+    peer->height = height_of(p, peer->eth, &s);
+    LOG_INF("p2p", "peer", "peer=%s address=%s client=%s eth=%u istanbul=%u height=%" PRIu64,
+            conn_address(peer->conn), hex_address(&peer->address).s,
+            session_client(conn_session(peer->conn)), peer->eth,
+            session_speaks(conn_session(peer->conn), P2P_ISTANBUL), peer->height);
+    gossip_greet(p, peer);
+    for (size_t i = 0; i < p->said_count && i < SAID_MESSAGES; i++)
+        conn_send(peer->conn, P2P_ISTANBUL, p->said[i].code, buf_bytes(&p->said[i].wire),
+                  P2P_URGENT);
+    show(p);
+    struct sync_event ev = {.kind = SYNC_EV_PEER, .peer = peer->id, .height = peer->height};
+    peering_sync(p, &ev);
+}
+
+/// --- QBFT messages ---
+
+/// A message on its way through the verifier, to the core.
+struct verification {
+    struct task task;
+    struct peering *peering;
+    uint64_t conn;
+    unsigned code;
+    struct arena arena;
+    struct qbft_message message;
+    err_t err;
+};
+
+static void verification_free(struct task *t)
+{
+    struct verification *v = (struct verification *)t;
+    arena_deinit(&v->arena);
+    free(v);
+}
+
+/// On the loop: what the verifier found.
+static void verified(struct task *t)
+{
+    struct verification *v = (struct verification *)t;
+    struct peering *p = v->peering;
+    if (err_ok(v->err) && v->message.main.sequence > p->head_number + 1)
+        peering_claims(p, v->conn, v->message.main.sequence - 1); // he is at work above it
+    if (err_ok(v->err))
+        loop_take_message(p->node->loop, &v->message, v->conn);
+    else
+        peering_blame(p, v->conn, v->err.why);
+    verification_free(t);
+}
+
+/// On the verifier: decodes and finds the authors.
+static void verify(struct task *t)
+{
+    struct verification *v = (struct verification *)t;
+    const struct qbft_crypto crypto = {.recover = node_recover};
+    const bytes_t raw = v->message.raw;
+    v->err = qbft_message_decode(&v->message, &v->arena, v->code, raw);
+    if (err_ok(v->err)) v->err = qbft_message_recover(&v->message, &crypto);
+    t->run = verified;
+    loop_post_task(v->peering->node->loop, t);
+}
+
+static hash_t message_hash(unsigned code, bytes_t payload)
+{
+    struct keccak k;
+    const uint8_t first = (uint8_t)code;
+    keccak_init(&k);
+    keccak_update(&k, bytes_make(&first, 1));
+    keccak_update(&k, payload);
+    return keccak_final(&k);
+}
+
+/// True the first time.
+static bool is_new_message(struct peering *p, unsigned code, bytes_t payload)
+{
+    bool is_new = false;
+    const hash_t hash = message_hash(code, payload);
+    if (map_put(&p->seen, &hash, &is_new) != NULL) return is_new;
+    map_clear(&p->seen); // full: what is old comes again at worst
+    return map_put(&p->seen, &hash, NULL) != NULL;
+}
+
+static void on_istanbul(struct peering *p, struct peer *peer, unsigned code, bytes_t payload)
+{
+    if (code < QBFT_PROPOSAL || code > QBFT_ROUND_CHANGE) return; // IBFT's, before QBFT
+    if (payload.len > MESSAGE_BYTES || !is_new_message(p, code, payload)) return;
+    struct verification *v = calloc(1, sizeof *v);
+    if (v == NULL) return;
+    bool full = false;
+    v->task = (struct task){verify, verification_free};
+    v->peering = p;
+    v->conn = peer->id;
+    v->code = code;
+    if (!err_ok(arena_init(&v->arena, 4 * payload.len + (size_t)256 * 1024))) {
+        free(v);
+        return;
+    }
+    v->message.raw = arena_copy(&v->arena, payload, &full);
+    check(!full);
+    if (!desk_put(p->verifier, &v->task))
+        LOG_WRN("p2p", "too many consensus messages at once: one is lost", "peer=%s",
+                conn_address(peer->conn));
+}
+
+void peering_multicast(struct peering *p, enum qbft_code code, bytes_t wire)
+{
+    static const address_t nobody = {{0}};
+    (void)is_new_message(p, code, wire); // what comes back is not new
+    struct said *said = &p->said[p->said_count++ % SAID_MESSAGES];
+    said->code = code;
+    buf_clear(&said->wire);
+    buf_put(&said->wire, wire);
+    peering_relay(p, code, wire, &nobody, 0);
+}
+
+void peering_relay(struct peering *p, enum qbft_code code, bytes_t wire, const address_t *author,
+                   uint64_t from_conn)
+{
+    struct node *n = p->node;
+    address_t validators[QBFT_MAX_VALIDATORS];
+    pthread_mutex_lock(&n->status_lock);
+    const size_t count = n->next_validator_count;
+    memcpy(validators, n->next_validators, count * sizeof *validators);
+    pthread_mutex_unlock(&n->status_lock);
+
+    struct p2p_packet *packet = NULL;
+    struct peer *next = NULL;
+    for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
+        next = peering_next(p, q); // sending may end the line
+        if (q->id == from_conn || address_eq(&q->address, author)) continue;
+        if (address_index(validators, count, &q->address) == SIZE_MAX) continue;
+        if (packet == NULL) packet = p2p_packet_new(wire);
+        if (packet == NULL) return;
+        conn_send_packet(q->conn, P2P_ISTANBUL, code, packet, P2P_URGENT);
+    }
+    p2p_packet_free(packet);
+}
+
+void peering_blame(struct peering *p, uint64_t conn, const char *why)
+{
+    struct peer *peer = peering_find(p, conn);
+    if (peer != NULL) peering_useless(p, peer, why);
+}
+
+/// --- messages ---
+
+static void on_message(void *ctx, struct conn *c, enum p2p_protocol protocol, unsigned code,
+                       bytes_t payload)
+{
+    struct peering *p = ctx;
+    struct peer *peer = peer_of(c);
+    if (peer == NULL || p->stopping) return;
+    if (protocol == P2P_ISTANBUL) {
+        if (peer->has_status) on_istanbul(p, peer, code, payload);
+        return; // before Status nobody knows of which chain it is
+    }
+    if (!peer->has_status && code == ETH_STATUS)
+        on_status(p, peer, payload);
+    else if (!peer->has_status)
+        breach(peer, "something before Status");
+    else if (code == ETH_STATUS)
+        breach(peer, "a second Status");
+    else
+        peering_on_eth(p, peer, code, payload);
+}
+
+void peering_change(struct peering *p, const struct enode *whom, bool add)
+{
+    if (add) {
+        const err_t err = peers_add_static(p->peers, whom, peering_now(p));
+        if (!err_ok(err)) LOG_WRN("p2p", "peer not added", "why=%s", err_text(err));
+        return; // the tick calls it
+    }
+    (void)peers_remove_static(p->peers, &whom->id);
+    struct peer *next = NULL;
+    for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
+        next = peering_next(p, q);
+        if (memcmp(conn_key(q->conn), &whom->id, sizeof whom->id) == 0)
+            conn_close(q->conn, P2P_REQUESTED, "removed by the operator");
+    }
+}
+
+/// --- heads and time ---
+
+void peering_on_head(struct peering *p, const struct qbft_head *head)
+{
+    p->head_number = head->number;
+    p->head_hash = head->hash;
+    p->head_time_s = head->timestamp_s;
+    p->said_count = 0;
+    peers_set_validators(p->peers, head->validators, head->validator_count);
+    struct sync_event ev = {.kind = SYNC_EV_HEAD, .head = {head->number, head->hash}};
+    peering_sync(p, &ev);
+    struct sync_view view;
+    sync_look(p->sync, &view);
+    if (!view.syncing && head->number != 0) gossip_block(p, head->number, &head->hash);
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct peering *p = t->data;
+    struct enode whom;
+    if (p->stopping) return;
+    while (peers_next_call(p->peers, &whom, peering_now(p))) net_call(p->net, &whom);
+    struct sync_event ev = {.kind = SYNC_EV_TICK};
+    peering_sync(p, &ev);
+    show(p);
+}
+
+/// --- life ---
+
+static err_t add_static_nodes(struct peering *p, struct node_detail *detail)
+{
+    const struct node_p2p_options *o = &p->node->options.p2p;
+    for (size_t i = 0; i < o->static_node_count; i++) {
+        struct enode node;
+        err_t err = enode_parse(&node, bytes_of_str(o->static_nodes[i]));
+        if (err_ok(err)) err = peers_add_static(p->peers, &node, 0);
+        const secp_pubkey_t *self = &p->node->self_key;
+        if (err.kind == ERR_INVALID && memcmp(node.id.b, self->b, sizeof self->b) == 0)
+            continue; // one list serves all nodes
+        if (err_ok(err)) continue;
+        (void)snprintf(
+            detail->text, sizeof detail->text,
+            "static node %zu is %.150s: %s\nhint: enode://<128 hex digits>@<host>:<port>", i + 1,
+            o->static_nodes[i], err_text(err));
+        return err;
+    }
+    return OK;
+}
+
+static err_t open_port(struct peering *p, struct node_detail *detail)
+{
+    const struct node_p2p_options *o = &p->node->options.p2p;
+    const char *host = o->listen_host != NULL ? o->listen_host : "0.0.0.0";
+    const err_t err = net_listen(p->net, host, o->listen_port);
+    if (err_ok(err)) return OK;
+    (void)snprintf(detail->text, sizeof detail->text,
+                   "cannot listen for peers on %s:%u: %s\nhint: choose another --p2p-listen", host,
+                   (unsigned)o->listen_port, err_text(err));
+    return err;
+}
+
+static err_t make_parts(struct peering *p, uv_loop_t *uv)
+{
+    const struct node *n = p->node;
+    const struct peers_options known = {
+        .self = n->self_key,
+        .max_peers = n->options.p2p.max_peers != 0 ? n->options.p2p.max_peers : DEFAULT_PEERS};
+    const struct net_options net = {.key = n->options.key,
+                                    .client_id = n->options.p2p.client_id,
+                                    .handlers = {.admit = on_admit,
+                                                 .open = on_open,
+                                                 .message = on_message,
+                                                 .closed = on_closed,
+                                                 .not_reached = on_not_reached,
+                                                 .now_ms = clock_ms,
+                                                 .ctx = p}};
+    TRY(peers_new(&p->peers, &known));
+    TRY(sync_new(&p->sync));
+    TRY(net_new(&p->net, uv, &net));
+    TRY(desk_new(&p->verifier, VERIFIER_JOBS));
+    return desk_new(&p->clerk, CLERK_JOBS);
+}
+
+err_t peering_new(struct peering **out, struct node *n, uv_loop_t *uv, struct node_detail *detail)
+{
+    struct peering *p = calloc(1, sizeof *p);
+    if (p == NULL) return FAIL(FULL, "peering: no memory");
+    *out = p;
+    p->node = n;
+    p->forks = fork_list_of(&n->genesis.config, n->genesis.header.timestamp_s);
+    p->head_hash = n->genesis_hash;
+    p->head_time_s = n->genesis.header.timestamp_s;
+    pthread_mutex_init(&p->show_lock, NULL);
+    uint64_t seed;
+    TRY(random_bytes(&seed, sizeof seed));
+    map_init(&p->seen, sizeof(hash_t), 1, SEEN_MESSAGES, seed);
+    map_init(&p->wanted, sizeof(hash_t), sizeof(uint64_t), WANTED_TXS, seed);
+    for (size_t i = 0; i < SAID_MESSAGES; i++) buf_init(&p->said[i].wire, MESSAGE_BYTES);
+    check(uv_timer_init(uv, &p->tick) == 0);
+    p->tick.data = p;
+    TRY(make_parts(p, uv));
+    TRY(add_static_nodes(p, detail));
+    TRY(open_port(p, detail));
+    check(uv_timer_start(&p->tick, on_tick, 0, TICK_MS) == 0);
+    return OK;
+}
+
+void peering_stop(struct peering *p)
+{
+    if (p->stopping) return;
+    p->stopping = true;
+    uv_close((uv_handle_t *)&p->tick, NULL);
+    if (p->net != NULL) net_stop(p->net);
+    desk_free(p->verifier);
+    desk_free(p->clerk);
+    p->verifier = p->clerk = NULL;
+}
+
+void peering_free(struct peering *p)
+{
+    if (p == NULL) return;
+    net_free(p->net);
+    sync_free(p->sync);
+    peers_free(p->peers);
+    map_deinit(&p->seen);
+    map_deinit(&p->wanted);
+    for (size_t i = 0; i < SAID_MESSAGES; i++) buf_deinit(&p->said[i].wire);
+    pthread_mutex_destroy(&p->show_lock);
+    free(p);
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// What the files of peering share. Owner: the loop's thread, but `shown`.
+
+#include "chain/base/map.h"
+#include "consensus/node/desk.h"
+#include "consensus/node/net.h"
+#include "consensus/node/node_impl.h"
+#include "consensus/node/peering.h"
+#include "consensus/p2p/eth.h"
+#include "consensus/p2p/peers.h"
+
+#define KNOWN_TXS 32768U    ///< per peer: hashes that it has
+#define KNOWN_BLOCKS 64U    ///< per peer
+#define SEEN_MESSAGES 4096U ///< QBFT messages that came before
+#define WANTED_TXS 4096U    ///< transactions asked for and not yet here
+#define WANTED_MS 5000U     ///< after which somebody else is asked
+#define REQUESTS_PER_S 100U ///< that one peer is answered
+#define REQUESTS_BURST 200U
+#define REQUESTS_IN_HAND 16U
+#define SHOWN_PEERS 128U
+#define SAID_MESSAGES 8U
+#define GONE_PEERS 256U
+
+/// A peer that said Hello, in the slot of its line.
+struct peer {
+    struct conn *conn;
+    uint64_t id; ///< of the line
+    address_t address;
+    unsigned eth;
+    bool has_status; ///< his Status came and fits
+    uint64_t height; ///< highest block it is known to have
+    uint64_t since_ms;
+    struct map known_txs;
+    hash_t known_blocks[KNOWN_BLOCKS]; ///< a ring
+    size_t next_block;
+    uint32_t tokens; ///< requests that are answered now
+    uint64_t tokens_ms;
+    unsigned in_hand; ///< requests on the desk
+};
+
+/// An own QBFT message of the height in progress, for validators that join later: nobody asks for
+/// what was said before he came.
+struct said {
+    unsigned code;
+    struct buf wire;
+};
+
+struct peering {
+    struct node *node;
+    struct net *net;
+    struct peers *peers;
+    struct sync *sync;
+    struct sync_effect effects[SYNC_EFFECTS_ROOM];
+    struct fork_list forks;
+    struct desk *verifier; ///< signers of QBFT messages
+    struct desk *clerk;    ///< requests and transactions
+    uv_timer_t tick;
+    bool stopping;
+
+    uint64_t head_number;
+    hash_t head_hash;
+    uint64_t head_time_s;
+    struct map seen;                 ///< hashes of QBFT messages
+    struct map wanted;               ///< transaction hash -> when it was asked for
+    struct said said[SAID_MESSAGES]; ///< a ring
+    size_t said_count;
+    bool in_sync;              ///< sync's effects are being done
+    uint64_t gone[GONE_PEERS]; ///< lines whose end sync has not heard of yet
+    size_t gone_count;
+
+    pthread_mutex_t show_lock;
+    struct node_peer shown[SHOWN_PEERS]; ///< show_lock
+    size_t shown_count;                  ///< show_lock
+    struct sync_view shown_sync;         ///< show_lock
+};
+
+static inline struct peer *peer_of(struct conn *c)
+{
+    return *conn_slot(c);
+}
+
+/// The loop's clock.
+uint64_t peering_now(const struct peering *p);
+
+/// A line whose Status has come, by its id; NULL if it is gone.
+struct peer *peering_find(struct peering *p, uint64_t conn);
+/// Walks the peers whose Status has come; start with NULL.
+struct peer *peering_next(struct peering *p, const struct peer *after);
+
+/// Advances sync and does what it wants.
+void peering_sync(struct peering *p, struct sync_event *ev);
+/// The peer is known to have this block.
+void peering_claims(struct peering *p, uint64_t conn, uint64_t height);
+/// A useless answer: some points less, and the end with the last one.
+void peering_useless(struct peering *p, struct peer *peer, const char *why);
+
+/// One eth message of a peer whose Status has come.
+void peering_on_eth(struct peering *p, struct peer *peer, unsigned code, bytes_t payload);
+
+/// --- gossip ---
+
+/// Does the peer have this block, as far as we know?
+bool peer_knows_block(const struct peer *peer, const hash_t *hash);
+/// It does now.
+void peer_learns_block(struct peer *peer, const hash_t *hash);
+/// The same for a transaction.
+void peer_learns_tx(struct peer *peer, const hash_t *hash);
+/// Tells a new peer what waits in the pool.
+void gossip_greet(struct peering *p, struct peer *peer);
+/// Announces a stored block to everybody who has not got it.
+void gossip_block(struct peering *p, uint64_t number, const hash_t *hash);
