@@ -415,9 +415,8 @@ static struct header_rules rules_after_head(const struct executor *x, bool seale
                                  .sealed = sealed};
 }
 
-// NOLINTNEXTLINE(readability-non-const-parameter): block_check writes to it
 static err_t check_into(struct executor *x, struct executed_block *out, bytes_t raw, bool sealed,
-                        enum check_stage *stage)
+                        enum check_stage *stage) // NOLINT(readability-non-const-parameter)
 {
     struct node *n = x->node;
     const struct check_request rq = {.raw = raw,
