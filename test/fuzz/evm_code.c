@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Any bytes as a contract: 1 byte of rules, 1 of call data length, call data, code. Gas
-/// bounds the work; the same call twice does the same; no wei appears or vanishes.
+/// bounds the work; the fast loop and the traced one do the same, change for change; the
+/// traced one agrees with a slow reference on every instruction of the stack machine; no wei
+/// appears, and none vanishes but by SELFDESTRUCT.
 #include "chain/state/mem_state.h"
 #include "test/fuzz/fuzz.h"
+#include "test/support/evm_reference.h"
 #include "vm/overlay.h"
 #include "vm/tx_exec.h"
 
 #define GAS 150000
+#define WEI 1000000
 
 static const address_t sender = {{0x51}};
 static const address_t contract = {{0xc0}};
@@ -42,6 +46,49 @@ static void run(struct tx_result *result, struct state_diff *diff, struct arena 
     overlay_free(o);
 }
 
+static bool same_account(const struct account_change *a, const struct account_change *b)
+{
+    if (!address_eq(&a->address, &b->address) || a->deleted != b->deleted ||
+        a->storage_cleared != b->storage_cleared || a->slot_count != b->slot_count ||
+        a->now.nonce != b->now.nonce || !u256_eq(&a->now.balance_wei, &b->now.balance_wei) ||
+        !hash_eq(&a->now.code_hash, &b->now.code_hash) || !bytes_eq(a->code, b->code)) {
+        return false;
+    }
+    for (size_t i = 0; i < a->slot_count; i++) {
+        if (!hash_eq(&a->slots[i].key, &b->slots[i].key) ||
+            !u256_eq(&a->slots[i].value, &b->slots[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_diff(const struct state_diff *a, const struct state_diff *b)
+{
+    if (a->account_count != b->account_count) return false;
+    for (size_t i = 0; i < a->account_count; i++) {
+        if (!same_account(&a->accounts[i], &b->accounts[i])) return false;
+    }
+    return true;
+}
+
+/// All the wei there is: gas costs nothing here.
+static uint64_t wei_after(const struct state_diff *diff)
+{
+    uint64_t sum = 0;
+    bool has_sender = false;
+    bool has_contract = false;
+    for (size_t i = 0; i < diff->account_count; i++) {
+        const struct account_change *c = &diff->accounts[i];
+        has_sender |= address_eq(&c->address, &sender);
+        has_contract |= address_eq(&c->address, &contract);
+        if (c->deleted) continue;
+        EXPECT(u256_fits_u64(&c->now.balance_wei));
+        sum += c->now.balance_wei.limb[0];
+    }
+    return sum + (has_sender ? 0 : WEI) + (has_contract ? 0 : WEI);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct vm *vm;
@@ -52,9 +99,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct mem_state world;
     mem_state_init(&world);
-    const u256_t wei = u256_from_u64(1000000);
-    mem_state_put(&world, &sender, 0, &wei, BYTES_NONE);
-    mem_state_put(&world, &contract, 1, &wei, in);
+    const u256_t balance = u256_from_u64(WEI);
+    mem_state_put(&world, &sender, 0, &balance, BYTES_NONE);
+    mem_state_put(&world, &contract, 1, &balance, in);
 
     struct arena a = fuzz_arena();
     struct tx_result first, second;
@@ -63,7 +110,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes output = first.output;
     bool full = false;
     output = arena_copy(&a, output, &full);
+    static struct evm_reference reference;
+    evm_reference_init(&reference);
+    vm_set_trace(vm, &reference.hooks);
     run(&second, &after, &a, vm, &world, rev, input);
+    vm_set_trace(vm, NULL);
+    if (reference.broken != NULL) (void)fprintf(stderr, "reference: %s\n", reference.broken);
+    EXPECT(reference.broken == NULL);
+    EXPECT(reference.depth == 0);
+    EXPECT(same_diff(&before, &after));
+    const uint64_t wei = wei_after(&after);
+    EXPECT(wei <= 2 * WEI);
+    EXPECT(reference.burns || wei == 2 * WEI);
     EXPECT(first.validity == second.validity);
     EXPECT(first.status == second.status);
     EXPECT(first.gas_used == second.gas_used);

@@ -30,6 +30,8 @@ if "$work/node_modules/.bin/cast" --version >/dev/null 2>&1; then
 else
     missing cast "the package has no binary for this machine"
 fi
+# Proofs of a state of 100,000 accounts, checked by an independent trie.
+"$NODE" "$root/test/interop/proofs.mjs" || failed=$((failed + 1))
 # Random programs against an independent EVM.
 if [ -x "$(dirname "$CAIRND")/tools/evm_cases" ]; then
     "$root/test/diff/run.sh" "$(dirname "$CAIRND")" --count 2000 || failed=$((failed + 1))
