@@ -1,45 +1,110 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Long campaigns, part after part, until SOAK_HOURS are over. Writes build/soak/report.txt as it
-# goes: what ran, for how long, and its verdict. "not run" is printed as such and is not a pass.
-# usage: soak.sh BUILD_DIR
+# Long campaigns, part after part, until SOAK_HOURS are over. build/soak/report.txt starts with the
+# commit and the compiler and has a line for each part: what ran, its verdict, how long, its numbers,
+# its log. Zero violations is the only pass; "not run" is printed as such and is not a pass.
+#
+# Resumable: a part that passed is not run again on the same commit; what was cut off or failed is.
+# Each part has a seed, which its line names: SOAK_SEED (default: the day).
+#
+# usage: soak.sh BUILD_DIR [PART...]   only these parts
 set -eu
 build=$1
+shift
+wanted=" $* "
 hours=${SOAK_HOURS:-12}
+seed=${SOAK_SEED:-$(date +%Y%m%d)}
 python=${PYTHON:-/usr/bin/python3}
-mkdir -p "$build/soak"
-report=$build/soak/report.txt
+dir=$build/soak
+report=$dir/report.txt
+commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+git diff --quiet HEAD 2>/dev/null || commit=$commit-changed
 deadline=$(($(date +%s) + hours * 3600))
+mkdir -p "$dir/parts"
+[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || rm -f "$dir"/parts/*
+echo "$commit" >"$dir/commit"
 {
-    echo "commit $(git rev-parse HEAD 2>/dev/null || echo unknown)"
-    cc --version | head -n 1
+    echo "commit $commit"
+    "${CC:-gcc}" --version | head -n 1
 } >"$report"
-failed=0
+violations=0
+missing=0
 
+say() {
+    echo "$1" | tee -a "$report"
+}
+
+not_run() {
+    say "not run: $1 ($2)"
+    missing=$((missing + 1))
+}
+
+# part NAME COMMAND...: its last line that tells numbers goes into the report.
 part() {
     name=$1
     shift
+    [ "$wanted" = "  " ] || case $wanted in *" $name "*) ;; *) return 0 ;; esac
+    result=$dir/parts/$name
+    if [ -f "$result" ]; then
+        say "$(cat "$result") (before)"
+        return 0
+    fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
-        echo "not run: $name" | tee -a "$report"
-        failed=1
+        not_run "$name" "SOAK_HOURS=$hours are over"
         return 0
     fi
     begun=$(date +%s)
-    if "$@" >"$build/soak/$name.log" 2>&1; then verdict=ok; else verdict=FAILED failed=1; fi
-    echo "$name: $verdict, $(($(date +%s) - begun)) s, log $build/soak/$name.log" | tee -a "$report"
+    log=$dir/$name.log
+    verdict=ok
+    "$@" >"$log" 2>&1 || verdict=VIOLATION
+    numbers=$(grep -E '[0-9]' "$log" | tail -n 1 | cut -c1-160)
+    line="$name: $verdict, $(($(date +%s) - begun)) s, seed $seed, log $log: $numbers"
+    say "$line"
+    if [ "$verdict" = ok ]; then echo "$line" >"$result"; else violations=$((violations + 1)); fi
 }
 
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# ---- vectors: nothing sampled, nothing skipped ----------------------------------------------------
 part vectors-all make conformance CONFORMANCE_FLAGS=--all
+part sanitized make PROFILE=asan unit conformance
+
+# ---- nodes under faults ---------------------------------------------------------------------------
 part kill9-long "$python" test/e2e/run.py --bin "$build/release" kill9_long
+
+# ---- many validators in virtual time --------------------------------------------------------------
 part simulator make sim SIM=soak
 part simulator-sanitized make PROFILE=asan sim SIM=quick
-part sanitized make PROFILE=asan unit conformance
-if command -v "${NODE:-node}" >/dev/null 2>&1; then
-    # Another seed each day, named in the log, so that campaigns do not repeat each other.
-    part differential test/diff/run.sh "$build/release" --count 200000 --seed "$(date +%Y%m%d)"
+
+# ---- other implementations ------------------------------------------------------------------------
+if have "${NODE:-node}"; then
+    # Another seed each day, so that campaigns do not repeat each other.
+    part differential test/diff/run.sh "$build/release" --count 200000 --seed "$seed"
+    part planted-bugs test/diff/run.sh "$build/release" --planted yes --seed "$seed"
+    part interop env GETH_COUNT=1500 GETH_PROGRAMS=20000 GETH_SEED="$seed" PROOFS=20000 \
+        test/interop/run.sh "$(realpath -m "$build/release")"
+    if [ -f "$dir/interop.log" ] && grep -q 'MISSING' "$dir/interop.log"; then
+        not_run interop-parts "$(sed -n 's/.*MISSING \([^:]*\):.*/\1/p' "$dir/interop.log" | tr '\n' ' ')"
+    fi
 else
-    echo "not run: differential (node is missing)" | tee -a "$report"
-    failed=1
+    not_run "differential planted-bugs interop" "node is missing"
 fi
-part fuzz make fuzz FUZZ_SECONDS=1800
-[ "$failed" = 0 ]
+
+# ---- fuzzing: half an hour for each target, one part each, two at a time ----------------------------
+part fuzz-build make PROFILE=fuzz fuzz-build
+fuzz_one() {
+    FUZZ_TARGETS=$1 FUZZ_JOBS=2 test/fuzz/run.sh "$build/fuzz/fuzz" "${FUZZ_SECONDS:-1800}"
+}
+targets=$(cd test/fuzz && ls -- *.c | sed 's/\.c$//')
+# shellcheck disable=SC2086
+set -- $targets
+while [ $# -gt 0 ]; do
+    part "fuzz-$1${2:+-$2}" fuzz_one "$1 ${2:-}"
+    shift
+    [ $# -eq 0 ] || shift
+done
+
+say "soak: $violations violations, $missing not run"
+[ "$violations" = 0 ] && [ "$missing" = 0 ]
