@@ -29,6 +29,7 @@ echo "$commit" >"$dir/commit"
 } >"$report"
 violations=0
 missing=0
+known=
 
 say() {
     echo "$1" | tee -a "$report"
@@ -44,6 +45,7 @@ part() {
     name=$1
     shift
     [ "$wanted" = "  " ] || case $wanted in *" $name "*) ;; *) return 0 ;; esac
+    known=yes
     result=$dir/parts/$name
     if [ -f "$result" ]; then
         say "$(cat "$result") (before)"
@@ -106,5 +108,6 @@ while [ $# -gt 0 ]; do
     [ $# -eq 0 ] || shift
 done
 
+[ -n "$known" ] || not_run "$wanted" "no part of that name"
 say "soak: $violations violations, $missing not run"
 [ "$violations" = 0 ] && [ "$missing" = 0 ]
