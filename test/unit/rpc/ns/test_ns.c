@@ -452,6 +452,46 @@ static void check_call_tracer(struct ns_fixture *f)
     json_decref(t);
 }
 
+/// Goal: the list has the tree's frames with their places in it.
+static void check_flat_tracer(struct ns_fixture *f)
+{
+    json_t *t = trace_code(f, CODE_A, "\"tracer\":\"flatCallTracer\"");
+    cr_assert_eq(json_array_size(t), 4);
+    const json_t *top = json_array_get(t, 0);
+    cr_expect_eq(json_integer_value(json_object_get(top, "subtraces")), 3);
+    cr_expect_str_eq(text_at(top, "type"), "call");
+    static const char *const types[] = {"call", "create", "suicide"};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *frame = json_array_get(t, i + 1);
+        const json_t *at = json_object_get(frame, "traceAddress");
+        cr_expect_str_eq(text_at(frame, "type"), types[i]);
+        cr_expect_eq(json_array_size(at), 1);
+        cr_expect_eq(json_integer_value(json_array_get(at, 0)), (json_int_t)i);
+    }
+    const json_t *reverted = json_array_get(t, 1);
+    cr_expect_str_eq(text_at(reverted, "error"), "execution reverted");
+    cr_expect_eq(strlen(text_at(json_object_get(reverted, "result"), "output")), 2 + 2 * 36);
+    cr_expect(json_is_null(json_object_get(json_array_get(t, 3), "result")));
+    json_decref(t);
+    // Calls to precompiles: B calls the identity (4) and then A's code ends.
+    static const char code[] = "0x600060006000600060045afa50600060006000600060bb5afa5000";
+    t = trace_code(f, code, "\"tracer\":\"flatCallTracer\"");
+    cr_assert_eq(json_array_size(t), 2);
+    cr_expect_eq(json_integer_value(
+                     json_array_get(json_object_get(json_array_get(t, 1), "traceAddress"), 0)),
+                 0);
+    json_decref(t);
+    t = trace_code(f, code,
+                   "\"tracer\":\"flatCallTracer\",\"tracerConfig\":{\"includePrecompiles\":true,"
+                   "\"convertParityErrors\":true}");
+    cr_assert_eq(json_array_size(t), 3);
+    cr_expect_str_eq(text_at(json_array_get(t, 2), "error"), "Reverted");
+    json_decref(t);
+    t = ask(f, "debug_getBadBlocks", "[]");
+    cr_expect_eq(json_array_size(t), 0);
+    json_decref(t);
+}
+
 static const json_t *step_of(const json_t *trace, const char *op)
 {
     size_t i;
@@ -795,6 +835,7 @@ Test(ns, all_over_one_node, .timeout = 120)
     check_logs(&f);
     check_proof(&f);
     check_call_tracer(&f);
+    check_flat_tracer(&f);
     check_struct_logs(&f);
     check_prestate(&f);
     check_traced_blocks(&f);
