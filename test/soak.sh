@@ -71,11 +71,13 @@ have() {
 
 # ---- vectors: nothing sampled, nothing skipped ----------------------------------------------------
 part vectors-all make conformance CONFORMANCE_FLAGS=--all
-for scenario in kill9_long kill9_points_long ioerr_long powercut_long bitflip_long; do
-    part "$scenario" "$python" test/e2e/run.py --bin "$build/release" "$scenario"
-done
 part sanitized make PROFILE=asan unit conformance
+
 # ---- nodes under faults ---------------------------------------------------------------------------
+for scenario in kill9 kill9_points ioerr powercut bitflip; do
+    part "$(echo "$scenario" | tr _ -)-long" "$python" test/e2e/run.py --bin "$build/release" "${scenario}_long"
+done
+
 # ---- many validators in virtual time --------------------------------------------------------------
 part simulator make sim SIM=soak
 part simulator-sanitized make PROFILE=asan sim SIM=quick
