@@ -261,7 +261,7 @@ $(OUT)/bench/bytes: $(OUT)/obj/test/bench/native/keccak_plain.o
 
 B ?=
 .PHONY: bench
-bench: all $(BENCHES)
+bench: all tools $(BENCHES)
 	$(Q)test/bench/run.sh $(OUT)/bench $(B)
 
 -include $(shell find $(OUT)/obj $(OUT)/crash -name '*.d' 2>/dev/null)

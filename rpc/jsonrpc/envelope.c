@@ -428,6 +428,7 @@ static void say_where(struct json_detail *detail, const struct scan *s)
 err_t envelopes_cut(struct envelopes *out, bytes_t text, size_t most, struct json_detail *detail)
 {
     memset(out, 0, sizeof *out);
+    if (text.len == 0) text = LIT(" "); // not a null pointer to count from
     struct scan s = {.start = text.data, .at = text.data, .end = text.data + text.len};
     skip_space(&s);
     bool ok = false;
@@ -467,6 +468,7 @@ bool envelope_string(char *out, size_t cap, bytes_t json)
 
 bool envelope_lone_string(bytes_t *out, bytes_t json)
 {
+    if (json.len == 0) return false;
     struct scan s = {.at = json.data, .end = json.data + json.len};
     if (!eat(&s, '[')) return false;
     skip_space(&s);

@@ -5,16 +5,14 @@ keep-alive connections, until they are in blocks. Prints transfers per second an
 node per transfer in recover units."""
 
 import argparse
-import json
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import harness  # noqa: E402
+from report import cpu_seconds, load, recover_us, report  # noqa: E402
 
 ACCOUNTS = 400
 EACH = 40
@@ -23,16 +21,6 @@ CASES = (  # name, transactions of one request, connections, transactions
     ("node/transfers-batch", 100, 16, ACCOUNTS * EACH),
     ("node/transfers-single", 1, 16, ACCOUNTS * EACH),
 )
-
-
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def recover_us(binaries):
-    out = subprocess.run([f"{binaries}/tools/recover_rate"], check=True, capture_output=True, text=True)
-    return [float(line) for line in out.stdout.split()]
 
 
 def measure(sandbox, batch, connections, count):
@@ -45,12 +33,7 @@ def measure(sandbox, batch, connections, count):
     rpc = node.rpc(30)
     port = node.address[1]
     before_cpu, begun = cpu_seconds(node.process.pid), time.monotonic()
-    client = subprocess.run(
-        [f"{sandbox.binaries}/tools/rpc_load", "--port", str(port), "--connections", str(connections),
-         "--batch", str(batch)],
-        input="\n".join(raws) + "\n", capture_output=True, text=True, check=True, timeout=60,
-    )
-    sent = json.loads(client.stdout)
+    sent = load(sandbox.binaries, port, "--connections", connections, "--batch", batch, lines=raws)
     harness.expect(sent["errors"] == 0, f"refused: {sent['first_error']}")
 
     def empty():
@@ -80,31 +63,7 @@ def main():
                 rate, cpu = measure(sandbox, batch, connections, count)
             cpus.append(cpu)
             rates.append(rate)
-        limit = statistics.median(limits)
-        noisy = max(limits) - min(limits) > 0.2 * limit
-        print(
-            json.dumps(
-                {
-                    "bench": name,
-                    "unit": "us",
-                    "median": round(statistics.median(cpus), 2),
-                    "min": round(min(cpus), 2),
-                    "max": round(max(cpus), 2),
-                    "reps": options.reps,
-                    "limit": "recover",
-                    "limit_us": round(limit, 2),
-                    "ratio": round(statistics.median(cpus) / limit, 3),
-                    "noisy": noisy,
-                    "cpus": os.cpu_count(),
-                    "per_second": round(statistics.median(rates)),
-                }
-            )
-        )
-        print(
-            f"{name:36} {statistics.median(cpus):12.1f} us CPU {statistics.median(cpus) / limit:8.2f} x recover"
-            f" ({limit:.1f} us)   {statistics.median(rates):8.0f} tx/s wall{'   noisy' if noisy else ''}",
-            file=sys.stderr,
-        )
+        report(name, cpus, "recover", limits, statistics.median(rates))
     return 0
 
 

@@ -14,9 +14,10 @@ for program in "$dir"/*; do
     echo "== $name" >&2
     "$program" >>"$dir/results.jsonl"
 done
-if [ -z "$only" ] || [ "$only" = node ]; then
-    echo "== node" >&2
-    python3 "$here/node.py" --bin "$(dirname "$dir")" >>"$dir/results.jsonl"
-fi
+for name in start rpc node; do
+    [ -z "$only" ] || [ "$only" = "$name" ] || continue
+    echo "== $name" >&2
+    python3 "$here/$name.py" --bin "$(dirname "$dir")" >>"$dir/results.jsonl"
+done
 cat "$dir/results.jsonl"
 python3 "$here/compare.py" "$here/targets.json" "$dir/results.jsonl"

@@ -67,6 +67,9 @@ FUZZED = {
     "chain/fed/safetensors.c": "safetensors",
     "chain/codec/abi.c": "abi",
     "vm/interp.c": "evm_code",
+    "rpc/jsonrpc/envelope.c": "rpc_request",
+    "rpc/jsonrpc/dispatch.c": "rpc_request",
+    "rpc/jsonrpc/params.c": "rpc_request",
     "vm/precompile/modexp.c": "modexp",
 }
 
