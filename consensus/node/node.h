@@ -224,6 +224,10 @@ struct node_peer {
     uint64_t since_ms;
 };
 
+/// Room for all peers that are shown, and for an enode URL.
+#define NODE_PEERS_MAX 128U
+#define NODE_ENODE_MAX 512U
+
 /// Copies what is known of the peers that are connected. @return how many, at most `room`
 size_t node_peers(struct node *n, struct node_peer *out, size_t room);
 

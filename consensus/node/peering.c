@@ -574,7 +574,7 @@ static err_t open_port(struct peering *p, struct node_detail *detail)
     (void)snprintf(detail->text, sizeof detail->text,
                    "cannot listen for peers on %s:%u: %s\nhint: choose another --p2p-listen", host,
                    (unsigned)o->listen_port, err_text(err));
-    return err;
+    return err.kind == ERR_BUSY ? FAIL(INVALID, "net: the port is taken") : err;
 }
 
 static err_t make_parts(struct peering *p, uv_loop_t *uv)

@@ -21,7 +21,7 @@ struct peering;
 struct node;
 
 /// Opens the port and starts calling. The loop need not run yet.
-/// @return ERR_BUSY (port taken), ERR_INVALID (an enode, the address), ERR_IO, ERR_FULL
+/// @return ERR_INVALID (an enode, the address, a port that is taken), ERR_IO, ERR_FULL
 MUST_USE err_t peering_new(struct peering **out, struct node *n, uv_loop_t *uv,
                            struct node_detail *detail);
 /// Says goodbye to everybody and ends the desks' threads; once the loop's thread has ended. The

@@ -19,7 +19,7 @@
 #define REQUESTS_PER_S 100U ///< that one peer is answered
 #define REQUESTS_BURST 200U
 #define REQUESTS_IN_HAND 16U
-#define SHOWN_PEERS 128U
+#define SHOWN_PEERS NODE_PEERS_MAX
 #define SAID_MESSAGES 8U
 #define GONE_PEERS 256U
 

@@ -10,6 +10,7 @@
 #include "rpc/cairnd/command.h"
 #include "rpc/cairnd/genesis_file.h"
 #include "rpc/cairnd/members.h"
+#include "rpc/cairnd/network_up.h"
 #include "rpc/cairnd/node_folder.h"
 #include "rpc/jsonrpc/json_writer.h"
 
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NODES_MAX = 100, ACCOUNTS_MAX = 100, P2P_PORT = 30303, RPC_PORT = 8545 };
+enum { NODES_MAX = 100, ACCOUNTS_MAX = 100 };
 
 struct network {
     const char *dir;
@@ -32,6 +33,9 @@ struct network {
     struct genesis_plan plan;
     const char *members;
     const char *gov;
+    const char *hosts; ///< "a,b,c"; "": all nodes are on this machine
+    uint64_t p2p_port;
+    uint64_t rpc_port;
     bool force;
 
     struct arena arena;
@@ -46,7 +50,8 @@ struct network {
 
 // clang-format off
 enum flag { F_VALIDATORS, F_OBSERVERS, F_CHAIN_ID, F_PERIOD, F_EMPTY, F_TIMEOUT, F_EPOCH, F_GAS_LIMIT,
-            F_ZERO_BASE_FEE, F_ACCOUNTS, F_FUND, F_CONTRACTS, F_MEMBERS, F_GOV, F_DIR, F_FORCE, F_COUNT };
+            F_ZERO_BASE_FEE, F_ACCOUNTS, F_FUND, F_CONTRACTS, F_MEMBERS, F_GOV, F_HOSTS, F_P2P_PORT, F_RPC_PORT,
+            F_DIR, F_FORCE, F_COUNT };
 static const struct { const char *name; const char *otherwise; enum setting_kind kind; uint64_t min; uint64_t max; const char *help; }
 flags[F_COUNT] = {
     [F_VALIDATORS]    = {"validators",         "4",     SETTING_COUNT,    1, NODES_MAX,          "nodes that make blocks"},
@@ -63,6 +68,9 @@ flags[F_COUNT] = {
     [F_CONTRACTS]     = {"system-contracts",   "on",    SETTING_SWITCH,   0, 1,                  "the federation's contracts in the genesis"},
     [F_MEMBERS]       = {"members",            "",      SETTING_TEXT,     0, 0,                  "JSON list of members and their tokens"},
     [F_GOV]           = {"gov",                "",      SETTING_TEXT,     0, 0,                  "JSON object of parameters of the system contracts"},
+    [F_HOSTS]         = {"hosts",              "",      SETTING_TEXT,     0, 0,                  "machines, one per node, comma-separated (else all here)"},
+    [F_P2P_PORT]      = {"p2p-port",           "30303", SETTING_COUNT,    1, 65000,              "where peers call; counted up if all are here"},
+    [F_RPC_PORT]      = {"rpc-port",           "8545",  SETTING_COUNT,    1, 65000,              "where RPC answers; counted up if all are here"},
     [F_DIR]           = {"dir",                "net",   SETTING_TEXT,     0, 0,                  "folder to make"},
     [F_FORCE]         = {"force",              "off",   SETTING_SWITCH,   0, 1,                  "write into a folder that is not empty"},
 };
@@ -150,6 +158,28 @@ static bool parse_fund(u256_t *out, const char *text)
            u256_mul_checked(out, &amount, &unit);
 }
 
+static uint64_t host_count(const struct network *net)
+{
+    uint64_t count = net->hosts[0] != 0;
+    for (const char *p = net->hosts; *p != 0; p++) count += *p == ',';
+    return count;
+}
+
+/// The machine of a node: the n-th name of --hosts, or this one.
+static void host_of(const struct network *net, uint64_t node, char *out, size_t cap)
+{
+    const char *from = net->hosts;
+    for (uint64_t i = 0; i < node && net->hosts[0] != 0; i++) from = strchr(from, ',') + 1;
+    if (net->hosts[0] == 0) from = "127.0.0.1";
+    (void)snprintf(out, cap, "%.*s", (int)strcspn(from, ","), from);
+}
+
+/// A node's port: counted up where all share one machine.
+static uint64_t port_of(const struct network *net, uint64_t base, uint64_t node)
+{
+    return net->hosts[0] != 0 ? base : base + node;
+}
+
 static bool configure(struct network *net, int argc, char **argv, int *code)
 {
     const char *text[F_COUNT];
@@ -161,6 +191,9 @@ static bool configure(struct network *net, int argc, char **argv, int *code)
     net->accounts = number[F_ACCOUNTS];
     net->members = text[F_MEMBERS];
     net->gov = text[F_GOV];
+    net->hosts = text[F_HOSTS];
+    net->p2p_port = number[F_P2P_PORT];
+    net->rpc_port = number[F_RPC_PORT];
     net->force = number[F_FORCE] != 0;
     if (!parse_fund(&net->fund_wei, text[F_FUND])) {
         *code = fail(EXIT_USAGE, "--fund is \"%s\"\nhint: want an amount such as 1000ether",
@@ -170,6 +203,12 @@ static bool configure(struct network *net, int argc, char **argv, int *code)
     if (net->validators + net->observers > NODES_MAX) {
         *code = fail(EXIT_USAGE, "%" PRIu64 " nodes\nhint: want at most %d",
                      net->validators + net->observers, NODES_MAX);
+        return false;
+    }
+    if (net->hosts[0] != 0 && host_count(net) != net->validators + net->observers) {
+        *code = fail(EXIT_USAGE, "--hosts names %" PRIu64 " machines for %" PRIu64
+                                 " nodes\nhint: want one for each, validators first",
+                     host_count(net), net->validators + net->observers);
         return false;
     }
     net->plan = (struct genesis_plan){
@@ -280,9 +319,13 @@ static err_t make_accounts(struct network *net)
 static void put_enode(struct json_writer *w, const struct network *net, uint64_t node)
 {
     char hex[2 * sizeof net->nodes[node].pub.b + 1];
-    char text[320];
+    char host[256];
+    char text[512];
     hex_encode(hex, BYTES_OF(net->nodes[node].pub.b));
-    (void)snprintf(text, sizeof text, "enode://%s@127.0.0.1:%" PRIu64, hex, P2P_PORT + node);
+    host_of(net, node, host, sizeof host);
+    const bool v6 = strchr(host, ':') != NULL;
+    (void)snprintf(text, sizeof text, "enode://%s@%s%s%s:%" PRIu64, hex, v6 ? "[" : "", host,
+                   v6 ? "]" : "", port_of(net, net->p2p_port, node));
     jw_str(w, text);
 }
 
@@ -321,7 +364,8 @@ static err_t write_summary(struct network *net)
         char name[48];
         char url[48];
         (void)snprintf(name, sizeof name, "%s-%" PRIu64, role(net, i), role_number(net, i));
-        (void)snprintf(url, sizeof url, "http://127.0.0.1:%" PRIu64, RPC_PORT + i);
+        (void)snprintf(url, sizeof url, "http://127.0.0.1:%" PRIu64,
+                       port_of(net, net->rpc_port, i)); // on its own machine
         jw_open(&w, '{');
         jw_kv_str(&w, "name", name);
         jw_kv_address(&w, "address", &net->nodes[i].address);
@@ -349,8 +393,17 @@ static err_t write_node_files(struct network *net, uint64_t node)
                    role(net, node), role_number(net, node)));
     (void)snprintf(text, sizeof text,
                    "# Settings of this node: `cairnd config explain KEY` tells about each.\n"
-                   "identity = \"%s-%" PRIu64 "\"\n\n[rpc]\nlisten = \"127.0.0.1:%" PRIu64 "\"\n",
-                   role(net, node), role_number(net, node), RPC_PORT + node);
+                   "identity = \"%s-%" PRIu64 "\"\n\n[rpc]\nlisten = \"127.0.0.1:%" PRIu64
+                   "\"\n\n[p2p]\nlisten = \"%s:%" PRIu64 "\"\n",
+                   role(net, node), role_number(net, node), port_of(net, net->rpc_port, node),
+                   net->hosts[0] != 0 ? "0.0.0.0" : "127.0.0.1",
+                   port_of(net, net->p2p_port, node));
+    if (net->hosts[0] != 0) {
+        char host[256];
+        const size_t len = strlen(text);
+        host_of(net, node, host, sizeof host);
+        (void)snprintf(text + len, sizeof text - len, "advertise = \"%s\"\n", host);
+    }
     TRY(write_file(net, bytes_of_str(text), 0644, "%s-%" PRIu64 "/cairnd.toml", role(net, node),
                    role_number(net, node)));
     static const char start[] =
@@ -427,7 +480,13 @@ static void report(const struct network *net)
                  " validators\n",
                  hex_hash(&net->genesis_hash).s, net->plan.chain_id, qbft_faults(net->validators),
                  net->validators);
-    (void)printf("next      cairnd run --data-dir %s/validator-1\n", net->dir);
+    if (net->hosts[0] != 0)
+        (void)printf("next      copy each folder to its machine, there: cairnd run --data-dir "
+                     "FOLDER\n");
+    else if (net->validators + net->observers == 1)
+        (void)printf("next      cairnd run --data-dir %s/validator-1\n", net->dir);
+    else
+        (void)printf("next      cairnd network up %s\n", net->dir);
     if (net->validators < 4) {
         (void)fprintf(stderr, "warning: below 4 validators no fault is tolerated\n");
     }
@@ -480,5 +539,8 @@ static int network_init(int argc, char **argv)
 int cmd_network(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "init") == 0) return network_init(argc - 1, argv + 1);
-    return fail(EXIT_USAGE, "want: cairnd network init [FLAGS]\nhint: cairnd network init --help");
+    if (argc > 1 && strcmp(argv[1], "up") == 0) return network_up(argc - 1, argv + 1);
+    return fail(EXIT_USAGE,
+                "want: cairnd network init [FLAGS] or cairnd network up DIR\nhint: cairnd network "
+                "init --help");
 }

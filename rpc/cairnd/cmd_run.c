@@ -10,6 +10,7 @@
 #include "rpc/cairnd/command.h"
 #include "rpc/cairnd/dev.h"
 #include "rpc/cairnd/notify.h"
+#include "rpc/cairnd/p2p_settings.h"
 #include "rpc/cairnd/serve.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct run {
     struct buf genesis_text;
     struct genesis genesis;
     struct secret_key *key;
+    struct p2p_settings p2p;
     struct node *node;
     struct service *service;
     char version[96];
@@ -44,6 +46,7 @@ static void run_close(struct run *r)
 {
     service_stop(r->service);
     if (r->node != NULL) node_close(r->node);
+    p2p_settings_free(&r->p2p);
     secret_free(r->key);
     buf_deinit(&r->genesis_text);
     arena_deinit(&r->arena);
@@ -110,6 +113,18 @@ static bool parse_pool_size(const char *text, size_t *pending, size_t *queued)
 
 enum { DEV_PERIOD_MAX_MS = 24 * 3600 * 1000 };
 
+static int qbft_wire_of(const struct config *c, unsigned *out)
+{
+    static const char *const names[] = {"besu26", "besu25", "goquorum"};
+    const char *text = config_text(c, SET_qbft_wire);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        *out = i;
+        return EXIT_DONE;
+    }
+    return fail(EXIT_USAGE, "--qbft-wire is \"%s\"\nhint: want besu26, besu25 or goquorum", text);
+}
+
 static int node_options_of(struct run *r, struct node_options *o)
 {
     const struct config *c = &r->config;
@@ -140,7 +155,8 @@ static int node_options_of(struct run *r, struct node_options *o)
                     "--pool-size is \"%s\"\nhint: want PENDING+QUEUED such as 4096+1024",
                     config_text(c, SET_pool_size));
     }
-    return EXIT_DONE;
+    const int code = qbft_wire_of(c, &o->qbft_wire);
+    return code == EXIT_DONE ? p2p_settings_read(&r->p2p, c, &o->p2p) : code;
 }
 
 // ---- data directory -----------------------------------------------------------------------

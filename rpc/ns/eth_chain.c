@@ -22,7 +22,20 @@ bool eth_block_number(struct rpc_call *call)
 
 bool eth_syncing(struct rpc_call *call)
 {
-    jw_bool(&call->out, false);
+    struct node_sync sync;
+    struct node_status st;
+    struct json_writer *w = &call->out;
+    node_sync_status(env_of(call)->node, &sync);
+    node_status(env_of(call)->node, &st);
+    if (!sync.syncing) {
+        jw_bool(w, false);
+        return true;
+    }
+    jw_open(w, '{');
+    jw_kv_qty(w, "startingBlock", sync.starting);
+    jw_kv_qty(w, "currentBlock", st.head_number);
+    jw_kv_qty(w, "highestBlock", sync.highest);
+    jw_close(w, '}');
     return true;
 }
 

@@ -20,13 +20,15 @@ bool net_version(struct rpc_call *call)
 
 bool net_listening(struct rpc_call *call)
 {
-    jw_bool(&call->out, false); // a single node: no peers' port is open
+    char enode[NODE_ENODE_MAX];
+    jw_bool(&call->out, node_enode(env_of(call)->node, enode, sizeof enode));
     return true;
 }
 
 bool net_peer_count(struct rpc_call *call)
 {
-    jw_qty(&call->out, 0);
+    struct node_peer peers[NODE_PEERS_MAX];
+    jw_qty(&call->out, node_peers(env_of(call)->node, peers, ARRAY_LEN(peers)));
     return true;
 }
 

@@ -16,6 +16,9 @@ import tempfile
 import threading
 import time
 
+# Nodes of tests call nobody unless they are told to, and share no fixed port.
+os.environ.setdefault("CAIRND_P2P_LISTEN", "127.0.0.1:0")
+
 
 class Failure(Exception):
     """A scenario's expectation that did not hold."""

@@ -67,7 +67,7 @@ async function startNode(folder, state) {
   const genesis = JSON.parse(fs.readFileSync(file, 'utf8'));
   genesis.alloc = { ...genesis.alloc, ...alloc(state) };
   fs.writeFileSync(file, JSON.stringify(genesis));
-  const child = spawn(cairnd, ['run', '--data-dir', data, '--rpc-listen', '127.0.0.1:0', '--log-level', 'warn'],
+  const child = spawn(cairnd, ['run', '--data-dir', data, '--rpc-listen', '127.0.0.1:0', '--p2p-listen', 'off', '--log-level', 'warn'],
     { stdio: ['ignore', 'pipe', 'inherit'] });
   process.on('exit', () => child.kill('SIGKILL'));
   const url = await new Promise((resolve, reject) => {

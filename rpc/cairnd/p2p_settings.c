@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpc/cairnd/p2p_settings.h"
+
+#include "rpc/cairnd/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/// "0.0.0.0:30303", "[::]:30303" into its two parts.
+static bool split_address(char *host, size_t cap, uint16_t *port, const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text) return false;
+    const bool brackets = text[0] == '[' && colon[-1] == ']';
+    const char *from = text + brackets;
+    const size_t len = (size_t)(colon - from) - brackets;
+    uint64_t number;
+    if (len == 0 || len >= cap || !setting_parse(&number, SETTING_COUNT, colon + 1) ||
+        number > UINT16_MAX)
+        return false;
+    memcpy(host, from, len);
+    host[len] = 0;
+    *port = (uint16_t)number;
+    return true;
+}
+
+/// Reads static-nodes.json: a JSON list of enode URLs. A default file need not be there.
+static int read_static_nodes(struct p2p_settings *p, const struct config *c)
+{
+    const char *given = config_text(c, SET_static_nodes);
+    char *path = given[0] != 0 ? strdup(given) : config_path(c, "static-nodes.json");
+    if (path == NULL) return fail(EXIT_INTERNAL, "out of memory");
+    int code = EXIT_DONE;
+    json_error_t why;
+    struct stat st;
+    if (given[0] != 0 || stat(path, &st) == 0) {
+        p->list = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+        if (p->list == NULL)
+            code = fail(EXIT_USAGE, "%s:%d: %s\nhint: want a JSON list of enode URLs", path,
+                        why.line, why.text);
+        else if (!json_is_array(p->list) || json_array_size(p->list) > P2P_STATIC_NODES_MAX)
+            code = fail(EXIT_USAGE, "%s is no list of at most %d enode URLs", path,
+                        P2P_STATIC_NODES_MAX);
+    }
+    for (size_t i = 0; code == EXIT_DONE && i < json_array_size(p->list); i++) {
+        p->nodes[i] = json_string_value(json_array_get(p->list, i));
+        if (p->nodes[i] == NULL)
+            code = fail(EXIT_USAGE, "%s: item %zu is no text\nhint: want enode://...", path, i + 1);
+    }
+    free(path);
+    return code;
+}
+
+int p2p_settings_read(struct p2p_settings *p, const struct config *c, struct node_p2p_options *o)
+{
+    const char *listen = config_text(c, SET_p2p_listen);
+    const bool dev = config_number(c, SET_dev) != 0; // a network of its own
+    if (dev || strcmp(listen, "off") == 0) return EXIT_DONE;
+    if (!split_address(p->host, sizeof p->host, &o->listen_port, listen))
+        return fail(EXIT_USAGE,
+                    "--p2p-listen is \"%s\"\nhint: want ADDR:PORT such as "
+                    "0.0.0.0:30303, or off",
+                    listen);
+    const int code = read_static_nodes(p, c);
+    const char *advertise = config_text(c, SET_p2p_advertise);
+    o->on = true;
+    o->listen_host = p->host;
+    o->advertise_host = advertise[0] != 0 ? advertise : NULL;
+    o->client_id = client_version(p->version, sizeof p->version);
+    o->max_peers = config_number(c, SET_max_peers);
+    o->static_nodes = p->nodes;
+    o->static_node_count = json_array_size(p->list);
+    return code;
+}
+
+void p2p_settings_free(struct p2p_settings *p)
+{
+    json_decref(p->list);
+    p->list = NULL;
+}

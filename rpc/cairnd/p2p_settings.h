@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// The settings of p2p, as the node wants them: --p2p-listen, --p2p-advertise, --static-nodes,
+/// --max-peers.
+
+#include <jansson.h>
+
+#include "consensus/node/node.h"
+#include "rpc/cairnd/config.h"
+
+#define P2P_STATIC_NODES_MAX 512
+
+/// What the options of a running node borrow from.
+struct p2p_settings {
+    char host[64];
+    char version[96];
+    json_t *list;
+    const char *nodes[P2P_STATIC_NODES_MAX];
+};
+
+/// Reads them; prints the error. @return an exit code
+int p2p_settings_read(struct p2p_settings *p, const struct config *c, struct node_p2p_options *o);
+void p2p_settings_free(struct p2p_settings *p);
