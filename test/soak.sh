@@ -74,7 +74,9 @@ part vectors-all make conformance CONFORMANCE_FLAGS=--all
 part sanitized make PROFILE=asan unit conformance
 
 # ---- nodes under faults ---------------------------------------------------------------------------
-part kill9-long "$python" test/e2e/run.py --bin "$build/release" kill9_long
+for scenario in kill9 kill9_points ioerr powercut bitflip; do
+    part "$(echo "$scenario" | tr _ -)-long" "$python" test/e2e/run.py --bin "$build/release" "${scenario}_long"
+done
 
 # ---- many validators in virtual time --------------------------------------------------------------
 part simulator make sim SIM=soak

@@ -262,16 +262,71 @@ static enum exit_code pay_in(struct ctx *ctx, const char *text, const char *func
     return EXIT_DONE;
 }
 
+/// Reads a role's number.
+static enum exit_code parse_role(struct ctx *ctx, uint64_t *out, const char *text)
+{
+    for (uint64_t i = 0; i < ARRAY_LEN(roles); i++) {
+        if (strcmp(text, roles[i]) != 0) continue;
+        *out = i;
+        return EXIT_DONE;
+    }
+    return fail(ctx, EXIT_USAGE, NULL, "a role is participant or aggregator, not `%s`", text);
+}
+
 enum exit_code cmd_reward_bond(struct ctx *ctx, const struct args *a)
 {
     STEP(profile_check_chain(ctx));
-    for (uint64_t i = 0; i < ARRAY_LEN(roles); i++) {
-        if (strcmp(a->pos[0], roles[i]) != 0) continue;
-        char verb[64];
-        (void)snprintf(verb, sizeof verb, "Bond as %s", roles[i]);
-        return pay_in(ctx, a->pos[1], "bond", json_u64(i), verb);
-    }
-    return fail(ctx, EXIT_USAGE, NULL, "a role is participant or aggregator, not `%s`", a->pos[0]);
+    uint64_t role;
+    STEP(parse_role(ctx, &role, a->pos[0]));
+    char verb[64];
+    (void)snprintf(verb, sizeof verb, "Bond as %s", roles[role]);
+    return pay_in(ctx, a->pos[1], "bond", json_u64(role), verb);
+}
+
+enum exit_code cmd_reward_unbond(struct ctx *ctx, const struct args *a)
+{
+    STEP(profile_check_chain(ctx));
+    uint64_t role;
+    u256_t amount;
+    STEP(parse_role(ctx, &role, a->pos[0]));
+    const err_t err = text_parse_amount(&amount, a->pos[1]);
+    if (!err_ok(err))
+        return fail(ctx, EXIT_USAGE, "cairn help units", "%s: %s", a->pos[1], err_text(err));
+    char what[160];
+    (void)snprintf(what, sizeof what, "Unbond %s CAIRN as %s", text_amount(&amount, 18).s,
+                   a->pos[0]);
+    struct sent sent;
+    STEP(known_write(ctx, &sent, FED_REWARDS, "requestUnbond",
+                     json_pack("[oo]", json_u64(role), json_u256(&amount)), what));
+    if (!sent.included) return EXIT_DONE;
+    json_t *logs = known_receipt_logs(&sent, FED_REWARDS, "Unbonding");
+    const json_t *args = json_object_get(json_array_get(logs, 0), "args");
+    const uint64_t until = json_get_u64(json_object_get(args, "until"));
+    out_line(ctx, "from %s: cairn reward withdraw %s", text_time(until).s, a->pos[0]);
+    result_set(ctx, "result",
+               json_pack("{soso}", "amount", json_u256(&amount), "until", json_u64(until)));
+    json_decref(logs);
+    sent_deinit(&sent);
+    return EXIT_DONE;
+}
+
+enum exit_code cmd_reward_withdraw(struct ctx *ctx, const struct args *a)
+{
+    STEP(profile_check_chain(ctx));
+    uint64_t role;
+    STEP(parse_role(ctx, &role, a->pos[0]));
+    struct sent sent;
+    STEP(known_write(ctx, &sent, FED_REWARDS, "withdraw", json_pack("[o]", json_u64(role)),
+                     "Withdraw what has unbonded"));
+    if (!sent.included) return EXIT_DONE;
+    json_t *logs = known_receipt_logs(&sent, FED_REWARDS, "Withdrawn");
+    const u256_t amount =
+        json_get_u256(json_object_get(json_object_get(json_array_get(logs, 0), "args"), "amount"));
+    out_line(ctx, "withdrew %s CAIRN", text_amount(&amount, 18).s);
+    result_set(ctx, "result", json_pack("{so}", "amount", json_u256(&amount)));
+    json_decref(logs);
+    sent_deinit(&sent);
+    return EXIT_DONE;
 }
 
 enum exit_code cmd_reward_fund(struct ctx *ctx, const struct args *a)

@@ -105,20 +105,70 @@ static enum exit_code parse_values(struct ctx *ctx, json_t **out, const char *si
     return fail(ctx, EXIT_USAGE, signature, "%s", why.text);
 }
 
-enum exit_code cmd_tx_call(struct ctx *ctx, const struct args *a)
+/// The call that TO SIGNATURE ARGS and --value mean; the caller frees `*data`.
+static enum exit_code read_call(struct ctx *ctx, struct tx_intent *intent, uint8_t **data,
+                                const char **signature, const struct args *a)
 {
-    struct tx_intent intent = {0};
-    const char *signature;
-    STEP(resolve_target(ctx, &intent.to, a->pos[0]));
-    STEP(resolve_signature(ctx, &signature, &intent.to, a->pos[1]));
-    if (args_has(a, "value")) STEP(parse_amount(ctx, &intent.value_wei, args_flag(a, "value")));
+    *intent = (struct tx_intent){0};
+    STEP(resolve_target(ctx, &intent->to, a->pos[0]));
+    STEP(resolve_signature(ctx, signature, &intent->to, a->pos[1]));
+    if (args_has(a, "value")) STEP(parse_amount(ctx, &intent->value_wei, args_flag(a, "value")));
     json_t *values;
-    STEP(parse_values(ctx, &values, signature, a));
-    uint8_t *data = NULL;
-    const enum exit_code encoded = contract_encode(ctx, &data, &intent.data.len, signature, values);
+    STEP(parse_values(ctx, &values, *signature, a));
+    const enum exit_code encoded =
+        contract_encode(ctx, data, &intent->data.len, *signature, values);
     json_decref(values);
     STEP(encoded);
-    intent.data.data = data;
+    intent->data.data = *data;
+    return EXIT_DONE;
+}
+
+enum exit_code cmd_estimate(struct ctx *ctx, const struct args *a)
+{
+    struct tx_intent intent;
+    const char *signature;
+    uint8_t *data;
+    STEP(read_call(ctx, &intent, &data, &signature, a));
+    address_t from;
+    const bool has_from = ctx->set.account != NULL;
+    enum exit_code code = profile_check_chain(ctx);
+    if (code == EXIT_DONE && has_from) code = account_viewer(ctx, &from);
+    json_t *params = json_array();
+    (void)json_array_append_new(params, contract_call_object(has_from ? &from : NULL, &intent));
+    free(data);
+    if (code != EXIT_DONE) {
+        json_decref(params);
+        return code;
+    }
+    json_t *answer;
+    struct rpc_error error;
+    STEP(client_try(ctx, &answer, &error, "eth_estimateGas", params));
+    uint64_t gas = 0;
+    if (error.is && contract_is_revert(&error)) {
+        struct revert_reason r;
+        contract_explain(&r, &error);
+        code = contract_fail_revert(ctx, EXIT_SIMULATION, "this would fail", &r, &error);
+        json_decref(r.args);
+    } else if (error.is) {
+        code =
+            fail(ctx, EXIT_REFUSED, NULL, "the node refused: %s (%lld)", error.message, error.code);
+    } else if (!json_quantity(&gas, answer)) {
+        code = fail(ctx, EXIT_UNREACHABLE, NULL, "the gas estimate makes no sense");
+    }
+    rpc_error_clear(&error);
+    json_decref(answer);
+    STEP(code);
+    out_line(ctx, "%" PRIu64, gas);
+    result_set(ctx, "gas", json_u64(gas));
+    return EXIT_DONE;
+}
+
+enum exit_code cmd_tx_call(struct ctx *ctx, const struct args *a)
+{
+    struct tx_intent intent;
+    const char *signature;
+    uint8_t *data;
+    STEP(read_call(ctx, &intent, &data, &signature, a));
 
     char what[256];
     (void)snprintf(what, sizeof what, "Call %.*s at %s", (int)strcspn(signature, "("), signature,

@@ -44,6 +44,11 @@ COMMAND(cmd_tx_cancel);
 COMMAND(cmd_tx_decode);
 COMMAND(cmd_tx_trace);
 COMMAND(cmd_call);
+COMMAND(cmd_estimate);
+COMMAND(cmd_block);
+COMMAND(cmd_logs);
+COMMAND(cmd_abi_encode);
+COMMAND(cmd_abi_decode);
 
 COMMAND(cmd_model_create_family);
 COMMAND(cmd_model_family);
@@ -78,6 +83,8 @@ COMMAND(cmd_round_expire);
 COMMAND(cmd_reward_balance);
 COMMAND(cmd_reward_claim);
 COMMAND(cmd_reward_bond);
+COMMAND(cmd_reward_unbond);
+COMMAND(cmd_reward_withdraw);
 COMMAND(cmd_reward_fund);
 COMMAND(cmd_reward_history);
 
@@ -101,5 +108,7 @@ COMMAND(cmd_train_genesis);
 COMMAND(cmd_train_update);
 COMMAND(cmd_train_evaluate);
 
+COMMAND(cmd_doctor);
+COMMAND(cmd_completion);
 COMMAND(cmd_help);
 COMMAND(cmd_version);

@@ -47,6 +47,14 @@ const char *known_function(const address_t *to, const char *name)
     return item != NULL ? item->decl : NULL;
 }
 
+const char *known_event(const address_t *at, const char *name)
+{
+    enum fed_contract c;
+    if (!contract_at(&c, at)) return NULL;
+    const struct fed_item *item = fed_event_named(c, name);
+    return item != NULL ? item->decl : NULL;
+}
+
 json_t *known_call(const address_t *to, bytes_t data)
 {
     enum fed_contract c;

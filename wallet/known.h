@@ -15,6 +15,9 @@ bool known_address(address_t *out, const char *name);
 /// The declaration of a function of the system contract at `to` by its name, or NULL.
 const char *known_function(const address_t *to, const char *name);
 
+/// The declaration of an event of the system contract at `at` by its name, or NULL.
+const char *known_event(const address_t *at, const char *name);
+
 /// A call of a system contract as {contract, function, args}; NULL if it is none.
 json_t *known_call(const address_t *to, bytes_t data);
 

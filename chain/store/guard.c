@@ -7,7 +7,10 @@
 #include "chain/codec/rlp.h"
 #include "chain/store/db.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /// One table: "version" be32, "node" the address it belongs to, "silent" be64, "record" the
 /// fixed part (RLP), and "block", "prepares", "proposal" beside it, so that a vote does not
@@ -52,7 +55,7 @@ static err_t write_identity(struct db_txn *txn, const address_t *node, uint64_t 
     return db_put(txn, TABLE_GUARD, LIT("node"), BYTES_OF(*node));
 }
 
-err_t guard_create(const char *path, const address_t *node, uint64_t silent_through)
+static err_t make_at(const char *path, const address_t *node, uint64_t silent_through)
 {
     struct db *db;
     TRY(open_db(&db, path, true));
@@ -68,6 +71,35 @@ err_t guard_create(const char *path, const address_t *node, uint64_t silent_thro
     }
     db_close(db);
     return err;
+}
+
+/// Removes what a guard that was not finished left behind.
+static void remove_unfinished(const char *dir)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "owner.lock"};
+    char path[PATH_MAX + 16];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+}
+
+err_t guard_create(const char *path, const address_t *node, uint64_t silent_through)
+{
+    char fresh[PATH_MAX];
+    char data[PATH_MAX];
+    if ((size_t)snprintf(fresh, sizeof fresh, "%s.new", path) >= sizeof fresh ||
+        (size_t)snprintf(data, sizeof data, "%s/data.mdb", path) >= sizeof data) {
+        return FAIL(LIMIT, "guard: the path is too long");
+    }
+    if (access(data, F_OK) == 0) return make_at(path, node, silent_through); // says what is there
+    // Made beside its place and moved there whole: a guard that is empty is a damaged one.
+    remove_unfinished(fresh);
+    TRY(make_at(fresh, node, silent_through));
+    remove_unfinished(path);
+    if (rename(fresh, path) != 0) return FAIL(IO, "guard: it cannot be moved to its place");
+    return OK;
 }
 
 static err_t read_identity(const struct db_txn *txn, const address_t *node, uint64_t *silent)

@@ -225,6 +225,11 @@ static void publish(struct loop *l)
     qbft_look(l->core, &v);
     struct node *n = l->node;
     pthread_mutex_lock(&n->status_lock);
+    if (n->status.qbft_height != v.height || n->status.qbft_round != v.round)
+        n->status.qbft_round_started_s = loop_now_ms(l) / 1000;
+    n->status.qbft_prepares = v.prepare_count;
+    n->status.qbft_commits = v.commit_count;
+    n->status.qbft_muted = v.muted;
     n->status.qbft_height = v.height;
     n->status.qbft_round = v.round;
     n->status.qbft_step = qbft_phase_name(v.phase);

@@ -85,6 +85,11 @@ struct node_status {
     u256_t next_base_fee_wei; ///< of the block after the head
     uint64_t qbft_height;
     uint32_t qbft_round;
+    uint64_t qbft_round_started_s; ///< unix time
+    size_t qbft_prepares;          ///< seen for the proposal in hand
+    size_t qbft_commits;
+    bool qbft_muted;       ///< our key was seen elsewhere: this node signs nothing any more
+    uint64_t guard_height; ///< of what was last saved before signing; 0 since the start if nothing
     const char *qbft_step; ///< "idle", "wait-block-time", "proposed", ...
     bool is_validator;
     address_t validator; ///< this node's own address

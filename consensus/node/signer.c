@@ -63,6 +63,9 @@ static void persist(struct signer *s, const struct signer_job *j)
         const err_t err = guard_save(s->guard, &j->record);
         CRASH_POINT("signer-save-after");
         if (err_ok(err)) {
+            pthread_mutex_lock(&s->node->status_lock);
+            s->node->status.guard_height = j->record.height;
+            pthread_mutex_unlock(&s->node->status_lock);
             loop_post_persisted(s->node->loop, j->guard_seq);
             return;
         }

@@ -53,6 +53,18 @@ static const struct command commands[] = {
      "examples:\n"
      "  cairnd verify --data-dir net/validator-1\n"
      "  cairnd verify --deep --data-dir net/validator-1\n"},
+    {"backup", cmd_backup, "copy store and settings to a folder, also while the node runs",
+     "cairnd backup --to DIR [--data-dir DIR]\n\n"
+     "A consistent copy of the store at one block, with genesis and settings, and backup.json\n"
+     "with the SHA-256 of each file. Neither key nor guard is in it.\n\n"
+     "To restore: copy it to a new data directory, add keys/node, and start. If the guard is\n"
+     "lost as well, the node signs nothing for the height in progress when it has caught up,\n"
+     "and begins with the next; a validator that is alone says once --guard-reset-height H,\n"
+     "if it is certain that it never signed height H. Never put an older guard back, and\n"
+     "never run one key twice.\n\n"
+     "examples:\n"
+     "  cairnd backup --to /backup/today --data-dir net/validator-1\n"
+     "  cairnd verify --deep --data-dir /backup/today\n"},
     {"statetest", cmd_statetest, "run official Ethereum state tests; --trace for each step", NULL},
     {"t8n", cmd_t8n, "the transition tool: alloc, env and transactions to a new state", NULL},
 };

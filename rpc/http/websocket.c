@@ -116,8 +116,10 @@ void ws_accept_key(char out[29], const char *key)
                            (left > 2 ? (uint32_t)d.b[i + 2] : 0);
         out[n++] = letters[v >> 18];
         out[n++] = letters[v >> 12 & 63];
-        out[n++] = left > 1 ? letters[v >> 6 & 63] : '=';
-        out[n++] = left > 2 ? letters[v & 63] : '=';
+        out[n] = out[n + 1] = '=';
+        if (left > 1) out[n] = letters[v >> 6 & 63];
+        if (left > 2) out[n + 1] = letters[v & 63];
+        n += 2;
     }
     out[n] = 0;
 }

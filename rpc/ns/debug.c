@@ -21,9 +21,8 @@ static const struct {
     const char *name;
     enum tracer_kind kind;
 } TRACERS[] = {
-    {"callTracer", TRACER_CALL},
-    {"prestateTracer", TRACER_PRESTATE},
-    {"4byteTracer", TRACER_4BYTE},
+    {"callTracer", TRACER_CALL},   {"prestateTracer", TRACER_PRESTATE},
+    {"4byteTracer", TRACER_4BYTE}, {"flatCallTracer", TRACER_FLAT},
     {"noopTracer", TRACER_NOOP},
 };
 
@@ -45,8 +44,8 @@ static bool read_tracer(struct rpc_call *call, struct tracer_options *out, const
         }
     }
     return rpc_fail_param(call, "options.tracer",
-                          "callTracer, prestateTracer, 4byteTracer, noopTracer, or none for "
-                          "struct logs",
+                          "callTracer, flatCallTracer, prestateTracer, 4byteTracer, "
+                          "noopTracer, or none for struct logs",
                           name);
 }
 
@@ -55,6 +54,7 @@ static bool read_tracer_config(struct rpc_call *call, struct tracer_options *out
 {
     static const char *const call_known[] = {"onlyTopCall", "withLog", NULL};
     static const char *const prestate_known[] = {"diffMode", "disableCode", "disableStorage", NULL};
+    static const char *const flat_known[] = {"convertParityErrors", "includePrecompiles", NULL};
     static const char *const none_known[] = {NULL};
     const json_t *config = json_object_get(options, "tracerConfig");
     if (config == NULL || json_is_null(config)) return true;
@@ -63,10 +63,13 @@ static bool read_tracer_config(struct rpc_call *call, struct tracer_options *out
     if (out->kind == TRACER_STRUCT) return true; // as others, who read it with a tracer only
     const char *const *known = out->kind == TRACER_CALL       ? call_known
                                : out->kind == TRACER_PRESTATE ? prestate_known
+                               : out->kind == TRACER_FLAT     ? flat_known
                                                               : none_known;
     return object_only(call, config, "tracerConfig", known) &&
            read_flag(call, &out->only_top_call, config, "onlyTopCall") &&
            read_flag(call, &out->with_log, config, "withLog") &&
+           read_flag(call, &out->convert_parity_errors, config, "convertParityErrors") &&
+           read_flag(call, &out->include_precompiles, config, "includePrecompiles") &&
            read_flag(call, &out->diff_mode, config, "diffMode") &&
            read_flag(call, &out->disable_code, config, "disableCode") &&
            read_flag(call, &out->disable_storage, config, "disableStorage");
@@ -271,6 +274,9 @@ static bool replay_trace(struct rpc_call *call, struct replay *r,
         .world = overlay_as_view(r->slot.world),
         .block = &r->exec.ctx,
         .tx = &r->block.txs[r->next],
+        .block_hash = &r->block.hash,
+        .block_number = r->block.header.number,
+        .tx_index = r->next,
         .first_log = r->log_count,
         .out_start = out_start,
         .err = OK,
@@ -471,6 +477,14 @@ bool debug_get_raw_block(struct rpc_call *call)
     }
     snapshot_close(&s);
     return err_ok(err) ? true : rpc_fail_err(call, err);
+}
+
+bool debug_get_bad_blocks(struct rpc_call *call)
+{
+    // A block that breaks a rule finds no quorum, and none is kept.
+    jw_open(&call->out, '[');
+    jw_close(&call->out, ']');
+    return true;
 }
 
 bool debug_get_raw_receipts(struct rpc_call *call)

@@ -248,7 +248,14 @@ bool call_view(struct rpc_call *call, bytes_t *out, const struct call_slot *slot
 bool call_read_message(struct rpc_call *call, struct tx *out, bool *has_gas)
 {
     const json_t *object = NULL;
-    if (!param_object(call, 0, &object)) return false;
+    bool has_nonce = false;
+    return param_object(call, 0, &object) &&
+           call_read_object(call, out, object, has_gas, &has_nonce);
+}
+
+bool call_read_object(struct rpc_call *call, struct tx *out, const json_t *object, bool *has_gas,
+                      bool *has_nonce)
+{
     struct call_object c;
     struct ethjson_detail detail = {""};
     const err_t err = ethjson_read_call(&c, call->arena, object, &detail);
@@ -276,6 +283,7 @@ bool call_read_message(struct rpc_call *call, struct tx *out, bool *has_gas)
         out->max_fee_per_gas = out->max_priority_fee_per_gas = c.gas_price;
     }
     *has_gas = c.has_gas;
+    *has_nonce = c.has_nonce;
     out->gas_limit = c.has_gas && c.gas < cap ? c.gas : cap;
     out->is_create = !c.has_to;
     out->to = c.to;

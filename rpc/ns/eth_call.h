@@ -44,6 +44,10 @@ void call_site_close(struct call_site *site);
 /// also below the base fee. `*has_gas`: it says how much gas it wants.
 bool call_read_message(struct rpc_call *call, struct tx *out, bool *has_gas);
 
+/// The same of any call object. `*has_nonce`: it gives one.
+bool call_read_object(struct rpc_call *call, struct tx *out, const json_t *object, bool *has_gas,
+                      bool *has_nonce);
+
 /// Executes one message on a fresh overlay over the site. `result->output` is valid until
 /// the slot is given back. False with an error only if the execution itself could not be
 /// done; a revert is a result.

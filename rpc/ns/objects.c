@@ -146,7 +146,7 @@ static size_t block_size(const struct block *block)
     return len;
 }
 
-void object_block(struct json_writer *w, const struct block *block, bool full_txs)
+void object_block_open(struct json_writer *w, const struct block *block, bool full_txs)
 {
     jw_open(w, '{');
     put_header(w, &block->header, &block->hash);
@@ -185,6 +185,11 @@ void object_block(struct json_writer *w, const struct block *block, bool full_tx
         }
         jw_close(w, ']');
     }
+}
+
+void object_block(struct json_writer *w, const struct block *block, bool full_txs)
+{
+    object_block_open(w, block, full_txs);
     jw_close(w, '}');
 }
 

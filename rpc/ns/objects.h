@@ -23,6 +23,9 @@ void object_tx(struct json_writer *w, const struct tx *tx, const struct object_p
 /// @param full_txs  whole transactions instead of hashes
 void object_block(struct json_writer *w, const struct block *block, bool full_txs);
 
+/// The same, left open for more members.
+void object_block_open(struct json_writer *w, const struct block *block, bool full_txs);
+
 /// A header alone, as newHeads tells of it.
 void object_header(struct json_writer *w, const struct header *h, const hash_t *hash);
 

@@ -184,6 +184,29 @@ bool state_overrides_read(struct rpc_call *call, struct state_overrides **out, c
     return true;
 }
 
+static err_t put_account(struct overlay *world, const struct account_override *a)
+{
+    if (a->has_balance) TRY(overlay_set_balance(world, &a->address, &a->balance_wei));
+    if (a->has_nonce) TRY(overlay_set_nonce(world, &a->address, a->nonce));
+    if (a->has_code) TRY(overlay_set_code(world, &a->address, a->code));
+    if (a->whole_state) TRY(overlay_clear_storage(world, &a->address));
+    for (size_t i = 0; i < a->slot_count; i++) {
+        TRY(overlay_set_slot(world, &a->address, &a->slots[i].key, &a->slots[i].value));
+    }
+    return OK;
+}
+
+bool state_overrides_put(struct rpc_call *call, struct overlay *world, const json_t *object)
+{
+    const struct state_view unused = overlay_as_view(world);
+    struct state_overrides *o = NULL;
+    if (!state_overrides_read(call, &o, object, &unused)) return false;
+    err_t err = OK;
+    for (size_t i = 0; i < o->account_count && err_ok(err); i++)
+        err = put_account(world, &o->accounts[i]);
+    return err_ok(err) ? true : rpc_fail_err(call, err);
+}
+
 static bool read_u64(struct rpc_call *call, const json_t *o, const char *key, uint64_t *out)
 {
     const json_t *v = json_object_get(o, key);

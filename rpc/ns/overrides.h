@@ -7,6 +7,7 @@
 #include "chain/state/diff.h"
 #include "chain/state/view.h"
 #include "rpc/jsonrpc/call.h"
+#include "vm/overlay.h"
 #include "vm/tx_exec.h"
 
 struct state_overrides;
@@ -17,6 +18,9 @@ bool state_overrides_read(struct rpc_call *call, struct state_overrides **out, c
 
 /// Valid as long as the call's arena and the view below.
 struct state_view state_overrides_view(struct state_overrides *o);
+
+/// Puts the same object's accounts into an overlay instead, for what follows on it.
+bool state_overrides_put(struct rpc_call *call, struct overlay *world, const json_t *object);
 
 /// Reads {number, time, gasLimit, feeRecipient, prevRandao, baseFeePerGas, blobBaseFee,
 /// difficulty} into the context.

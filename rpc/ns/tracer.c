@@ -161,6 +161,8 @@ err_t tracer_begin(struct tracer *out, struct trace_job *job)
         return struct_tracer_begin(out, job);
     case TRACER_CALL:
         return call_tracer_begin(out, job);
+    case TRACER_FLAT:
+        return flat_tracer_begin(out, job);
     case TRACER_PRESTATE:
         return prestate_tracer_begin(out, job);
     case TRACER_4BYTE:

@@ -18,7 +18,14 @@
 
 #define TRACE_ANSWER_MAX ((size_t)32 << 20)
 
-enum tracer_kind { TRACER_STRUCT, TRACER_CALL, TRACER_PRESTATE, TRACER_4BYTE, TRACER_NOOP };
+enum tracer_kind {
+    TRACER_STRUCT,
+    TRACER_CALL,
+    TRACER_PRESTATE,
+    TRACER_4BYTE,
+    TRACER_FLAT,
+    TRACER_NOOP
+};
 
 /// What the caller chose; members of other tracers are ignored.
 struct tracer_options {
@@ -32,6 +39,9 @@ struct tracer_options {
     // callTracer
     bool only_top_call;
     bool with_log;
+    // flatCallTracer
+    bool convert_parity_errors;
+    bool include_precompiles;
     // prestateTracer
     bool diff_mode;
     bool disable_code;
@@ -45,6 +55,9 @@ struct trace_job {
     struct state_view world; ///< as the transaction changes it
     const struct block_ctx *block;
     const struct tx *tx;
+    const hash_t *block_hash; ///< NULL if it is in no block
+    uint64_t block_number;
+    uint64_t tx_index;
     uint64_t first_log; ///< number of logs of the block's earlier transactions
     size_t out_start;   ///< where the whole answer begins in `out`
     size_t kept;        ///< bytes of answer that are still in the arena
@@ -72,6 +85,7 @@ void tracer_drop(struct tracer *t);
 /// One for each kind; as tracer_begin.
 MUST_USE err_t struct_tracer_begin(struct tracer *out, struct trace_job *job);
 MUST_USE err_t call_tracer_begin(struct tracer *out, struct trace_job *job);
+MUST_USE err_t flat_tracer_begin(struct tracer *out, struct trace_job *job);
 MUST_USE err_t prestate_tracer_begin(struct tracer *out, struct trace_job *job);
 
 /// Counts bytes of answer that are kept; false once the answer is too large.

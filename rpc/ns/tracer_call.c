@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // callTracer: the tree of calls and creations, each with what went in and came out.
+// flatCallTracer: the same as a list, in the form of Parity's trace_*.
 #include "rpc/ns/tracer.h"
 
 #include "chain/codec/abi.h"
+#include "vm/precompile/table.h"
 
 enum { OP_STOP = 0x00, OP_LOG0 = 0xa0, OP_LOG4 = 0xa4, OP_RETURN = 0xf3, GAS_LOG_BYTE = 8 };
 
@@ -275,6 +277,186 @@ static void call_end(void *ctx, const struct tx_result *result)
         }
         f = f->next;
     }
+}
+
+// ---- writing, flat ----------------------------------------------------------------------------
+
+enum { DEPTH_MAX = 1026 };
+
+/// Parity does not tell of calls to precompiles.
+static bool is_hidden(const struct call_tracer *t, const struct call_frame *f)
+{
+    return !t->job->options->include_precompiles && f->parent != NULL &&
+           (f->kind == TRACE_CALL || f->kind == TRACE_STATICCALL) &&
+           precompile_is(t->job->block->rev, &f->to);
+}
+
+static int64_t count_shown(const struct call_tracer *t, const struct call_frame *f)
+{
+    int64_t n = 0;
+    for (const struct call_frame *c = f->first; c != NULL; c = c->next) n += !is_hidden(t, c);
+    return n;
+}
+
+/// Parity's words for the errors that have some.
+static const char *flat_error(const struct call_tracer *t, const struct call_frame *f)
+{
+    static const struct {
+        const char *begins;
+        const char *parity;
+    } words[] = {
+        {"contract creation code storage out of gas", "Out of gas"},
+        {"out of gas", "Out of gas"},
+        {"gas uint64 overflow", "Out of gas"},
+        {"max code size exceeded", "Out of gas"},
+        {"invalid jump destination", "Bad jump destination"},
+        {"execution reverted", "Reverted"},
+        {"return data out of bounds", "Out of bounds"},
+        {"precompiled failed", "Built-in failed"},
+        {"invalid input length", "Built-in failed"},
+        {"stack limit reached", "Out of stack"},
+        {"stack underflow", "Stack underflow"},
+        {"invalid opcode", "Bad instruction"},
+    };
+    if (!t->job->options->convert_parity_errors) return f->error;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strncmp(f->error, words[i].begins, strlen(words[i].begins)) == 0)
+            return words[i].parity;
+    }
+    return f->error;
+}
+
+static const char *flat_kind(enum trace_kind kind)
+{
+    switch (kind) {
+    case TRACE_CALL:
+        return "call";
+    case TRACE_CALLCODE:
+        return "callcode";
+    case TRACE_DELEGATECALL:
+        return "delegatecall";
+    case TRACE_STATICCALL:
+        return "staticcall";
+    case TRACE_CREATE:
+        return "create";
+    case TRACE_CREATE2:
+        return "create2";
+    case TRACE_SELFDESTRUCT:
+        return "suicide";
+    }
+    unreachable("trace_kind");
+}
+
+static void put_flat_action(struct json_writer *w, const struct call_frame *f)
+{
+    jw_key(w, "action");
+    jw_open(w, '{');
+    if (f->kind == TRACE_SELFDESTRUCT) {
+        jw_kv_address(w, "address", &f->from);
+        jw_kv_qty256(w, "balance", &f->value);
+        jw_kv_address(w, "refundAddress", &f->to);
+    } else {
+        jw_kv_address(w, "from", &f->from);
+        jw_kv_qty(w, "gas", f->gas);
+        if (is_creation(f->kind)) {
+            jw_kv_str(w, "creationMethod", flat_kind(f->kind));
+            jw_kv_data(w, "init", f->input);
+        } else {
+            jw_kv_str(w, "callType", flat_kind(f->kind));
+            jw_kv_data(w, "input", f->input);
+            jw_kv_address(w, "to", &f->to);
+        }
+        jw_kv_qty256(w, "value", &f->value);
+    }
+    jw_close(w, '}');
+}
+
+static void put_flat_result(struct json_writer *w, const struct call_frame *f)
+{
+    if (f->kind == TRACE_SELFDESTRUCT) {
+        jw_kv_null(w, "result");
+        return;
+    }
+    // What a revert gave back is worth knowing; other failures give nothing.
+    if (f->failed && strcmp(f->error, "execution reverted") != 0) return;
+    jw_key(w, "result");
+    jw_open(w, '{');
+    jw_kv_qty(w, "gasUsed", f->gas_used);
+    if (is_creation(f->kind)) {
+        if (!f->failed) jw_kv_address(w, "address", &f->to);
+        jw_kv_data(w, "code", f->output);
+    } else {
+        jw_kv_data(w, "output", f->output);
+    }
+    jw_close(w, '}');
+}
+
+static void put_flat(struct call_tracer *t, const struct call_frame *f, const int64_t *path,
+                     size_t depth)
+{
+    const struct trace_job *job = t->job;
+    struct json_writer *w = job->out;
+    const bool mined = job->block_hash != NULL;
+    jw_open(w, '{');
+    put_flat_action(w, f);
+    if (mined) {
+        jw_kv_hash(w, "blockHash", job->block_hash);
+        jw_kv_int(w, "blockNumber", (int64_t)job->block_number);
+    } else {
+        jw_kv_null(w, "blockHash");
+        jw_kv_int(w, "blockNumber", 0);
+    }
+    if (f->failed) jw_kv_str(w, "error", flat_error(t, f));
+    put_flat_result(w, f);
+    jw_kv_int(w, "subtraces", count_shown(t, f));
+    jw_key(w, "traceAddress");
+    jw_open(w, '[');
+    for (size_t i = 0; i < depth; i++) jw_int(w, path[i]);
+    jw_close(w, ']');
+    if (mined)
+        jw_kv_hash(w, "transactionHash", &job->tx->hash);
+    else
+        jw_kv_null(w, "transactionHash");
+    jw_kv_int(w, "transactionPosition", (int64_t)job->tx_index);
+    jw_kv_str(w, "type",
+              f->kind == TRACE_SELFDESTRUCT ? "suicide"
+              : is_creation(f->kind)        ? "create"
+                                            : "call");
+    jw_close(w, '}');
+}
+
+static void flat_end(void *ctx, const struct tx_result *result)
+{
+    struct call_tracer *t = ctx;
+    struct call_frame *f = t->top;
+    int64_t path[DEPTH_MAX] = {0};
+    size_t depth = 0;
+    f->gas_used = result->gas_used;
+    jw_open(t->job->out, '[');
+    while (f != NULL) {
+        const bool hidden = is_hidden(t, f);
+        if (!hidden) put_flat(t, f, path, depth);
+        if (f->first != NULL && depth < DEPTH_MAX) {
+            path[depth++] = 0;
+            f = f->first;
+            continue;
+        }
+        if (!hidden && depth > 0) path[depth - 1]++;
+        while (f->parent != NULL && f->next == NULL) {
+            f = f->parent;
+            depth--;
+            if (depth > 0) path[depth - 1]++;
+        }
+        f = f->next;
+    }
+    jw_close(t->job->out, ']');
+}
+
+err_t flat_tracer_begin(struct tracer *out, struct trace_job *job)
+{
+    TRY(call_tracer_begin(out, job));
+    out->end = flat_end;
+    return OK;
 }
 
 err_t call_tracer_begin(struct tracer *out, struct trace_job *job)

@@ -21,9 +21,9 @@ import harness  # noqa: E402
 CI = [
     "smoke", "cli", "wallet", "wallet_tx", "wallet_keys", "wallet_round", "wallet_dao", "hostile_rpc", "statetest", "transitions",
     # What a kill, a disk or a file may do to a node, and what it says of itself.
-    "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut", "diskfull", "talk",
+    "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut", "diskfull", "talk", "backup",
 ]
-SOAK = ["kill9_long"]
+SOAK = ["kill9_long", "kill9_points_long", "ioerr_long", "powercut_long", "bitflip_long"]
 
 
 def main():

@@ -225,6 +225,75 @@ def terminal(w):
         expect(b"[y/N]" in err, f"no question: {err!r}")
 
 
+def reading(w):
+    head = w.run("block")["block"]
+    again = w.run("block", head["hash"])["block"]
+    expect(again == head == w.run("block", str(int(head["number"], 16)))["block"], "one block by three names")
+    w.run("block", "99999999", code=11)
+    w.run("block", "0x" + "ab" * 32, code=11)
+    w.run("block", "never", code=11)
+    minted = w.run("logs", "CairnToken", "Transfer")["logs"]
+    expect(all(set(row) == {"block", "tx", "logIndex", "args"} for row in minted), f"logs: {minted[:1]}")
+    w.run("logs", "CairnToken", "Nothing", code=2)
+    w.run("logs", "CairnToken", "Transfer(", code=2)
+    gas = int(w.run("estimate", "CairnToken", "approve", "dev", "1", "--account", "dev")["gas"])
+    expect(21000 < gas < 100000, f"estimate: {gas}")
+    w.run("estimate", "CairnToken", "transfer", FIRST, str(10**30), "--account", "dev", code=13)
+
+    data = w.run("abi", "encode", "f(uint256,string)", "7", "hello")["data"]
+    expect(w.run("abi", "decode", "f(uint256,string)", data)["values"] == ["7", "hello"], "there and back")
+    expect(w.run("abi", "encode", "(uint256)", "7")["data"] == "0x" + "07".zfill(64), "a bare list")
+    expect(w.run("abi", "decode", "(uint256)", "0x" + "07".zfill(64))["values"] == ["7"], "and back")
+    for words in (["encode", "f(uint8)", "256"], ["encode", "f(uint8)"], ["encode", "f("], ["decode", "f(uint8)", "0x"],
+                  ["decode", "g(uint256,string)", data], ["decode", "(uint256)", "0x07"], ["decode", "(uint8)", "7"]):
+        w.run("abi", *words, code=2)
+
+
+def doctor(w):
+    def states(**options):
+        return {(f["check"], f["state"]) for f in w.run("doctor", "--account", "dev", **options)["findings"]}
+
+    w.password.chmod(0o600)
+    healthy = states()
+    expect({("permissions", "ok"), ("chain", "ok"), ("clock", "ok"), ("contracts", "ok")} <= healthy, f"{healthy}")
+    expect("problem" not in {state for _, state in healthy}, f"{healthy}")
+    key = w.home / "keystore" / "dev.json"
+    key.chmod(0o644)
+    sick = w.run("doctor", "--account", "dev", code=3)
+    repairs = [f["repair"] for f in sick["findings"] if f["state"] == "problem"]
+    expect(repairs == [f"chmod 600 {w.home}/keystore/*"], f"{repairs}")
+    subprocess.run(["sh", "-c", repairs[0]], check=True)
+    expect("problem" not in {state for _, state in states()}, "the repair repairs")
+    w.password.chmod(0o644)
+    w.run("doctor", code=3)
+    w.password.chmod(0o600)
+    away = w.run("doctor", code=10, CAIRN_RPC="http://127.0.0.1:1")
+    expect(any(f["check"] == "node" and f["repair"] for f in away["findings"]), f"{away}")
+
+
+def completion(w):
+    def words(*typed, **environment):
+        return w.run("completion", "words", "--", *typed, **environment)["words"]
+
+    expect("account" in words("") and words("acc") == ["account"], "nouns")
+    expect("send" in words("tx", "") and words("tx", "sp") == ["speed-up"], "verbs")
+    expect(words("--json", "--account", "dev", "tx", "spe") == ["speed-up"], "flags before do not disturb")
+    expect(words("tx", "send", "de") == ["dev"] and words("--account", "al") == ["alice"], "accounts")
+    expect(words("dao", "vote", "x", "") == ["for", "against", "abstain"], "words to choose from")
+    expect(words("dao", "vote", "lat") == ["latest"] and words("round", "status", "") == [], "none yet")
+    expect(words("dao", "vote", "x", "for", "--b") == ["--by-sig"], "a command's flags")
+    expect("--max-fee" in words("tx", "send", "--m"), "global flags")
+    expect("rounds" in words("help", "r") and words("completion", "z") == ["zsh"], "topics, shells")
+    expect(words("round", "status", "", CAIRN_RPC="http://127.0.0.1:1") == [], "no node, no words")
+    w.run("completion", "fish", code=2)
+    # In a real shell.
+    script = 'source <(cairn completion bash); COMP_WORDS=(cairn tx spe); COMP_CWORD=2; _cairn; echo "${COMPREPLY[@]}"'
+    path = f"{w.program.parent}:{w.environment['PATH']}"
+    done = subprocess.run(["bash", "-c", script], env={**w.environment, "PATH": path}, capture_output=True, text=True,
+                          timeout=60, check=False)
+    expect(done.stdout == "speed-up\n", f"bash: {done.stdout!r} {done.stderr!r}")
+
+
 def run(sandbox, _rng):
     node = sandbox.dev_node().start()
     w = Wallet(sandbox, "http://{}:{}".format(*node.address))
@@ -232,7 +301,10 @@ def run(sandbox, _rng):
     payments(w)
     contracts(w)
     models(w, sandbox)
+    reading(w)
+    doctor(w)
+    completion(w)
     pins(w)
     terminal(w)
     expect(node.stop() == 0, "the node stops")
-    return "accounts, payments, calls, models, pinned chains, a lying node, a terminal"
+    return "accounts, payments, calls, reading, doctor, completion, models, pinned chains, a lying node, a terminal"

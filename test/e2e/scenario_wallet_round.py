@@ -224,6 +224,14 @@ def proofs(w, node, sandbox, rng, number):
                                            "ContributionProven"} <= set(events), f"log: {events}")
     w.run("--yes", "--account", "A", "reward", "claim", number, code=13)  # the pool was empty
 
+    leaving = w.run("--yes", "--account", "AGG", "reward", "unbond", "aggregator", "10")["result"]
+    expect(leaving["amount"] == str(10**19) and int(leaving["until"]) > 0, f"{leaving}")
+    w.run("--yes", "--account", "AGG", "reward", "unbond", "aggregator", "1000000", code=13)
+    w.run("--yes", "--account", "AGG", "reward", "unbond", "evaluator", "1", code=2)
+    early = w.run("--yes", "--account", "AGG", "reward", "withdraw", "aggregator", code=13)["error"]
+    expect(early["data"]["error"] == "TooEarly", f"{early}")
+    w.run("--yes", "--account", "B", "reward", "withdraw", "participant", code=13)
+
     path = sandbox.dir / "proof.json"
     made = w.run("--account", "A", "proof", "export", "--round", number, "--out", path)
     expect(made["status"] == "accepted" and made["participant"] == w.A and made["seals"] == "1", f"{made}")

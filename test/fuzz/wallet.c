@@ -7,7 +7,9 @@
 #include "wallet/contract.h"
 #include "wallet/revert.h"
 #include "wallet/text.h"
+#include "wallet/typed_data.h"
 #include "wallet/update.h"
+#include "wallet/verify.h"
 #include "wallet/words.h"
 
 #include <stdlib.h>
@@ -62,6 +64,26 @@ static void node(bytes_t in)
     json_decref(answer);
 }
 
+/// Typed data to sign, a proof from anybody, a list of validators.
+static void files(bytes_t in)
+{
+    struct arena arena;
+    if (!err_ok(arena_init(&arena, (size_t)16 << 20))) return;
+    json_t *data = json_loadb((const char *)in.data, in.len, JSON_REJECT_DUPLICATES, NULL);
+    struct typed_data_hash hash;
+    struct typed_data_detail why;
+    (void)err_ok(typed_data_digest(&hash, data, &why));
+    json_decref(data);
+    struct receipt_proof proof;
+    struct receipt_verdict verdict;
+    const address_t *validators = NULL;
+    size_t count = 0;
+    if (!err_ok(validators_read(&validators, &count, &arena, in))) count = 0;
+    if (err_ok(receipt_proof_read(&proof, &arena, in)))
+        (void)err_ok(receipt_proof_verify(&verdict, &arena, &proof, validators, count));
+    arena_deinit(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) return 0;
@@ -70,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct revert_reason reason;
     json_t *values = NULL;
     char *text;
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
     case 0:
         text = strndup((const char *)in.data, in.len);
         if (text != NULL) people(text);
@@ -81,6 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         node(in);
+        break;
+    case 5:
+        files(in);
         break;
     case 3:
         revert_decode(&reason, in);

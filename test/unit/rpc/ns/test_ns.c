@@ -323,6 +323,21 @@ static void check_rest(struct ns_fixture *f)
     json_decref(v);
     v = ask(f, "qbft_status", "[]");
     cr_expect(json_is_true(json_object_get(v, "isValidator")));
+    cr_expect_eq(json_array_size(json_object_get(v, "lastSeals")), 1);
+    cr_expect_eq(json_array_size(json_object_get(v, "missing")), 0);
+    cr_expect_eq(number_at(v, "timeout"), 4);
+    cr_expect_gt(number_at(v, "guardHeight"), 0);
+    cr_expect(json_is_false(json_object_get(v, "equivocationSelf")));
+    const uint64_t height = number_at(v, "height");
+    json_decref(v);
+    v = ask(f, "qbft_getSignerMetrics", "[\"earliest\"]");
+    cr_expect_eq(json_array_size(v), 1);
+    cr_expect_eq(number_at(json_array_get(v, 0), "lastProposedBlockNumber"), height - 2);
+    cr_expect_eq(number_at(json_array_get(v, 0), "proposedBlockCount"), height - 2);
+    json_decref(v);
+    expect_error(f, "qbft_getSignerMetrics", "[\"0x5\",\"0x5\"]", -32602, "invalid params");
+    v = ask(f, "qbft_getRequestTimeoutSeconds", "[]");
+    cr_expect_eq(json_integer_value(v), 4);
     json_decref(v);
     v = ask(f, "eth_getBlockByNumber", "[\"pending\",true]");
     cr_expect(json_is_null(json_object_get(v, "hash")));
@@ -434,6 +449,46 @@ static void check_call_tracer(struct ns_fixture *f)
     // A log in what is undone is not told.
     t = trace_code(f, "0x60006000a060006000fd", CALL_TRACER ",\"tracerConfig\":{\"withLog\":true}");
     cr_expect_null(json_object_get(t, "logs"));
+    json_decref(t);
+}
+
+/// Goal: the list has the tree's frames with their places in it.
+static void check_flat_tracer(struct ns_fixture *f)
+{
+    json_t *t = trace_code(f, CODE_A, "\"tracer\":\"flatCallTracer\"");
+    cr_assert_eq(json_array_size(t), 4);
+    const json_t *top = json_array_get(t, 0);
+    cr_expect_eq(json_integer_value(json_object_get(top, "subtraces")), 3);
+    cr_expect_str_eq(text_at(top, "type"), "call");
+    static const char *const types[] = {"call", "create", "suicide"};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *frame = json_array_get(t, i + 1);
+        const json_t *at = json_object_get(frame, "traceAddress");
+        cr_expect_str_eq(text_at(frame, "type"), types[i]);
+        cr_expect_eq(json_array_size(at), 1);
+        cr_expect_eq(json_integer_value(json_array_get(at, 0)), (json_int_t)i);
+    }
+    const json_t *reverted = json_array_get(t, 1);
+    cr_expect_str_eq(text_at(reverted, "error"), "execution reverted");
+    cr_expect_eq(strlen(text_at(json_object_get(reverted, "result"), "output")), 2 + 2 * 36);
+    cr_expect(json_is_null(json_object_get(json_array_get(t, 3), "result")));
+    json_decref(t);
+    // Calls to precompiles: B calls the identity (4) and then A's code ends.
+    static const char code[] = "0x600060006000600060045afa50600060006000600060bb5afa5000";
+    t = trace_code(f, code, "\"tracer\":\"flatCallTracer\"");
+    cr_assert_eq(json_array_size(t), 2);
+    cr_expect_eq(json_integer_value(
+                     json_array_get(json_object_get(json_array_get(t, 1), "traceAddress"), 0)),
+                 0);
+    json_decref(t);
+    t = trace_code(f, code,
+                   "\"tracer\":\"flatCallTracer\",\"tracerConfig\":{\"includePrecompiles\":true,"
+                   "\"convertParityErrors\":true}");
+    cr_assert_eq(json_array_size(t), 3);
+    cr_expect_str_eq(text_at(json_array_get(t, 2), "error"), "Reverted");
+    json_decref(t);
+    t = ask(f, "debug_getBadBlocks", "[]");
+    cr_expect_eq(json_array_size(t), 0);
     json_decref(t);
 }
 
@@ -632,6 +687,143 @@ static void check_trace_refusals(struct ns_fixture *f)
                  -32005, "limit exceeded");
 }
 
+// ---- simulation and access lists ------------------------------------------------------------
+
+/// Goal: calls see what earlier ones did, in their block and in blocks before; a block that is
+/// simulated without overrides has the roots that a real one would have.
+static void check_simulation(struct ns_fixture *f)
+{
+    char params[4096];
+    // A has code that adds one to its slot 1 and returns it; a log; a transfer to HEIR.
+    static const char counter[] = "0x600154600101806001556000526020600060aa8180a260206000f3";
+    (void)snprintf(params, sizeof params,
+                   "[{\"blockStateCalls\":[{\"stateOverrides\":{\"" A "\":{\"code\":\"%s\"},"
+                   "\"" B "\":{\"balance\":\"0x64\"}},\"calls\":[{\"to\":\"" A "\"},"
+                   "{\"to\":\"" A "\"},{\"from\":\"" B "\",\"to\":\"" HEIR
+                   "\",\"value\":\"0x9\"}]},{\"blockOverrides\":{\"number\":\"0x%lx\","
+                   "\"time\":\"0xffffffff\"},\"calls\":[{\"to\":\"" A "\"}]}],"
+                   "\"traceTransfers\":true,\"returnFullTransactions\":true}]",
+                   counter, 1000UL);
+    json_t *head = ask(f, "eth_getBlockByNumber", "[\"latest\",false]");
+    const uint64_t base = number_at(head, "number");
+    char gap[16];
+    (void)snprintf(gap, sizeof gap, "\"0x%lx\"", (unsigned long)base + 3);
+    char *at = strstr(params, "\"0x3e8\"");
+    cr_assert_not_null(at);
+    memmove(at + strlen(gap), at + 7, strlen(at + 7) + 1);
+    memcpy(at, gap, strlen(gap));
+    json_t *r = ask(f, "eth_simulateV1", params);
+    cr_assert_eq(json_array_size(r), 3, "one in between");
+    const json_t *first = json_array_get(r, 0);
+    cr_expect_eq(number_at(first, "number"), base + 1);
+    cr_expect_str_eq(text_at(first, "parentHash"), text_at(head, "hash"));
+    cr_expect_eq(number_at(first, "timestamp"), number_at(head, "timestamp") + 12);
+    const json_t *calls = json_object_get(first, "calls");
+    cr_assert_eq(json_array_size(calls), 3);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *c = json_array_get(calls, i);
+        cr_expect_str_eq(text_at(c, "status"), "0x1");
+        cr_expect_eq(text_at(c, "returnData")[65], (char)('1' + i));
+        cr_expect_eq(json_array_size(json_object_get(c, "logs")), 1);
+    }
+    const json_t *log = json_array_get(json_object_get(json_array_get(calls, 2), "logs"), 0);
+    cr_expect_str_eq(text_at(log, "address"), "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee");
+    cr_expect_str_eq(text_at(log, "logIndex"), "0x2");
+    cr_expect_str_eq(text_at(log, "blockHash"), text_at(first, "hash"));
+    const json_t *txs = json_object_get(first, "transactions");
+    cr_expect_str_eq(text_at(json_array_get(txs, 2), "from"), B);
+    cr_expect_str_eq(text_at(json_array_get(txs, 2), "nonce"), "0x0");
+    const json_t *last = json_array_get(r, 2);
+    cr_expect_eq(number_at(last, "timestamp"), 0xffffffff);
+    const json_t *again = json_array_get(json_object_get(last, "calls"), 0);
+    cr_expect_eq(text_at(again, "returnData")[65], '3', "across blocks");
+    json_decref(r);
+
+    // Nothing done: the state's root is the head's.
+    r = ask(f, "eth_simulateV1", "[{\"blockStateCalls\":[{}]}]");
+    cr_expect_str_eq(text_at(json_array_get(r, 0), "stateRoot"), text_at(head, "stateRoot"));
+    json_decref(r);
+    json_decref(head);
+    r = ask(f, "eth_simulateV1",
+            "[{\"blockStateCalls\":[{\"stateOverrides\":{\"" B "\":{\"code\":\"" CODE_B
+            "\"}},\"calls\":[{\"to\":\"" B "\"}]}]}]");
+    const json_t *failed = json_array_get(json_object_get(json_array_get(r, 0), "calls"), 0);
+    cr_expect_str_eq(text_at(failed, "status"), "0x0");
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(failed, "error"), "code")), 3);
+    cr_expect_eq(strlen(text_at(json_object_get(failed, "error"), "data")), 2 + 2 * 36);
+    json_decref(r);
+    static const struct {
+        const char *payload;
+        int code;
+    } refusals[] = {
+        {"{\"blockStateCalls\":[{\"calls\":[{\"from\":\"" HEIR "\",\"to\":\"" A
+         "\",\"value\":\"0x1\"}]}]}",
+         -38014},
+        {"{\"blockStateCalls\":[{\"calls\":[{\"from\":\"" HEIR "\",\"to\":\"" A
+         "\",\"nonce\":\"0x5\"}]}],\"validation\":true}",
+         -38012},
+        {"{\"blockStateCalls\":[{\"blockOverrides\":{\"number\":\"0x1\"}}]}", -38020},
+        {"{\"blockStateCalls\":[{\"blockOverrides\":{\"time\":\"0x1\"}}]}", -38021},
+        {"{\"blockStateCalls\":[{\"calls\":[{\"to\":\"" A "\",\"gas\":\"0x10\"}]}]}", -38013},
+        {"{\"blockStateCalls\":[{\"blockOverrides\":{\"number\":\"0xffff\"}}]}", -38026},
+        {"{\"blockStateCalls\":[{\"blockOverrides\":{\"gasLimit\":\"0x5208\"},\"calls\":[{\"to\":"
+         "\"" A "\",\"gas\":\"0x5209\"}]}]}",
+         -38015},
+        {"{\"blockStateCalls\":[]}", -32602},
+        {"{\"blockStateCals\":[]}", -32602},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        (void)snprintf(params, sizeof params, "[%s]", refusals[i].payload);
+        expect_error(f, "eth_simulateV1", params, refusals[i].code, "");
+    }
+}
+
+static void check_access_list(struct ns_fixture *f)
+{
+    // SLOAD 1, SSTORE 2, BALANCE of HEIR, EXTCODESIZE of the sender's own.
+    static const char code[] = "0x6001545060016002553373ffffffffffffffffffffffffffffffffffffffff"
+                               "163b5060cc3100";
+    char params[1024];
+    (void)snprintf(
+        params, sizeof params,
+        "[{\"from\":\"" B "\",\"to\":\"" A "\"},\"latest\",{\"" A "\":{\"code\":\"%s\"}}]", code);
+    json_t *r = ask(f, "eth_createAccessList", params);
+    char *text = json_dumps(json_object_get(r, "accessList"), JSON_SORT_KEYS | JSON_COMPACT);
+    cr_expect_str_eq(text,
+                     "[{\"address\":\"" A "\",\"storageKeys\":[\"" SLOT_1
+                     "\",\"0x0000000000000000000000000000000000000000000000000000000000000002\"]},"
+                     "{\"address\":\"" HEIR "\",\"storageKeys\":[]}]");
+    free(text);
+    cr_expect_null(json_object_get(r, "error"));
+    // With this list the call costs what it says.
+    const uint64_t gas = number_at(r, "gasUsed");
+    cr_expect(gas > 21000 + 2 * 2400 + 2 * 1900 && gas < 60000, "%lu", (unsigned long)gas);
+    json_decref(r);
+    (void)snprintf(params, sizeof params,
+                   "[{\"to\":\"" A "\"},\"latest\",{\"" A "\":{\"code\":\"0x60006000fd\"}}]");
+    r = ask(f, "eth_createAccessList", params);
+    cr_expect_str_eq(text_at(r, "error"), "execution reverted");
+    cr_expect_eq(json_array_size(json_object_get(r, "accessList")), 0);
+    json_decref(r);
+}
+
+static void check_config(struct ns_fixture *f)
+{
+    json_t *c = ask(f, "eth_config", "[]");
+    const json_t *current = json_object_get(c, "current");
+    cr_expect_str_eq(text_at(current, "chainId"), "0x539");
+    cr_expect_eq(strlen(text_at(current, "forkId")), 10);
+    cr_expect_str_eq(text_at(json_object_get(current, "precompiles"), "ECREC"),
+                     "0x0000000000000000000000000000000000000001");
+    cr_expect_eq(json_object_size(json_object_get(current, "precompiles")), 10, "Cancun has ten");
+    cr_expect(json_is_null(json_object_get(c, "next")));
+    json_decref(c);
+    c = ask(f, "eth_capabilities", "[]");
+    cr_expect_eq(json_object_size(c), 7);
+    cr_expect_str_eq(text_at(json_object_get(c, "stateproofs"), "oldestBlock"), "0x0");
+    json_decref(c);
+}
+
 Test(ns, all_over_one_node, .timeout = 120)
 {
     static struct ns_fixture f;
@@ -643,11 +835,15 @@ Test(ns, all_over_one_node, .timeout = 120)
     check_logs(&f);
     check_proof(&f);
     check_call_tracer(&f);
+    check_flat_tracer(&f);
     check_struct_logs(&f);
     check_prestate(&f);
     check_traced_blocks(&f);
     check_raw(&f);
     check_trace_refusals(&f);
+    check_simulation(&f);
+    check_access_list(&f);
+    check_config(&f);
     check_rest(&f);
     ns_stop(&f);
 }
