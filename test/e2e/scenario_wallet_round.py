@@ -93,7 +93,7 @@ def found(w, sandbox):
     w.run("--yes", "--account", "OWNER", "model", "register", w.family, base)
     for name in "AB":
         w.run("--yes", "--account", name, "reward", "bond", "participant", "1000")
-    w.run("--yes", "--account", "AGG", "reward", "bond", "aggregator", "2000")
+    w.run("--yes", "--account", "AGG", "reward", "bond", "aggregator", "2010")
     w.base, w.update = base, update
 
 
