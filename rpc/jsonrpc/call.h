@@ -17,7 +17,7 @@ enum rpc_cost {
     RPC_READ,   ///< a few reads of the store
     RPC_SUBMIT, ///< waits for a sync or for a block
     RPC_CALL,   ///< runs the EVM or walks logs
-    RPC_WAIT,   ///< sleeps until a block comes
+    RPC_WAIT,   ///< sleeps until a block comes; also what is too long to be looked at first
     RPC_COST_COUNT,
 };
 

@@ -207,7 +207,7 @@ struct rpc_request *rpc_request_parse(struct rpc_dispatcher *d, bytes_t body, en
     if (r == NULL) return NULL;
     r->d = d;
     r->body = body;
-    *cost = RPC_SUBMIT;
+    *cost = RPC_WAIT; // may turn out to be anything
     if (body.len > LOOK_MAX) return r;
 
     parse(r);

@@ -35,7 +35,7 @@ void rpc_dispatcher_free(struct rpc_dispatcher *d);
 struct rpc_request;
 
 /// Parses a request that is short enough to be looked at right away (longer ones cost
-/// RPC_SUBMIT unseen and are parsed when they run). `body` must outlive the request.
+/// RPC_WAIT unseen and are parsed when they run). `body` must outlive the request.
 /// NULL: out of memory.
 struct rpc_request *rpc_request_parse(struct rpc_dispatcher *d, bytes_t body, enum rpc_cost *cost);
 

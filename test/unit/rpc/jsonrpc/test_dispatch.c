@@ -263,7 +263,7 @@ Test(dispatch, cost)
     for (size_t i = 0; i < 200000; i++) buf_put_u8(&text, 'x');
     buf_put_str(&text, "\"]}");
     char *out = serve(d, buf_bytes(&text), &cost);
-    cr_expect_eq(cost, RPC_SUBMIT);
+    cr_expect_eq(cost, RPC_WAIT);
     cr_expect_eq(strlen(out), 200000 + strlen(RESULT("1", "[\"\"]")));
     free(out);
     buf_deinit(&text);
