@@ -81,12 +81,9 @@ static bool stopped(struct verify *v, const char *what, err_t err)
 /// votes before it have made.
 static bool check_header(struct verify *v, const struct header *h)
 {
-    err_t err = OK;
     if (v->genesis.config.engine != ENGINE_QBFT) return true;
-    if (h->number == 0)
-        err = node_header_walk_new(&v->walk, &v->genesis);
-    else
-        err = node_header_walk_next(v->walk, h, v->txn);
+    const err_t err = h->number == 0 ? node_header_walk_new(&v->walk, &v->genesis)
+                                     : node_header_walk_next(v->walk, h, v->txn);
     return err_ok(err) ? true : damaged(v, h->number, "%s", err_text(err));
 }
 
