@@ -103,7 +103,7 @@ def run(sandbox, rng):
              "--password-file", str(password), "--yes"],
             capture_output=True, text=True, timeout=60, env=environment, stdin=subprocess.DEVNULL, check=False,
         )
-        expect(done.returncode in (2, 15), f"keystore {name}: exit {done.returncode}\n{done.stderr}")
+        expect(done.returncode in (2, 3, 15), f"keystore {name}: exit {done.returncode}\n{done.stderr}")
         expect(done.stderr.strip(), f"keystore {name}: no message")
         count += 1
     for name, content in {
