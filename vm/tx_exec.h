@@ -72,9 +72,9 @@ struct overlay;
 struct tx_result {
     enum tx_validity validity; ///< if not TX_VALID nothing happened at all
     enum evm_status status;
-    uint64_t gas_used;   ///< after refund (and EIP-7623's floor)
-    uint64_t gas_refund; ///< what was given back
-    bytes_t output;      ///< return data or revert data; valid until the next execution on vm
+    uint64_t gas_used;         ///< after refund (and EIP-7623's floor)
+    uint64_t gas_refund;       ///< what was given back
+    bytes_t output;            ///< return data or revert data; valid until the next execution on vm
     bool has_contract_address; ///< of every creation, failed ones too, as clients report it
     address_t contract_address;
     u256_t effective_gas_price;

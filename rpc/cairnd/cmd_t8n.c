@@ -24,6 +24,8 @@ struct options {
     const char *alloc_out;
     const char *result_out;
     const char *body_out;
+    const char *tracer;
+    const char *tracer_config;
     bool trace;
 };
 
@@ -34,6 +36,8 @@ static const struct {
     {"input.alloc", offsetof(struct options, alloc_in)},
     {"input.env", offsetof(struct options, env_in)},
     {"input.txs", offsetof(struct options, txs_in)},
+    {"trace.tracer", offsetof(struct options, tracer)},
+    {"trace.jsonconfig", offsetof(struct options, tracer_config)},
     {"state.fork", offsetof(struct options, fork)},
     {"state.chainid", offsetof(struct options, chain_id)},
     {"state.reward", offsetof(struct options, reward)},
@@ -63,7 +67,10 @@ static int help(void)
         "  --output.result FILE  roots, receipts, what was rejected (result.json)\n"
         "  --output.body FILE    RLP of the transactions that were executed (not written)\n"
         "                        FILE may be stdout or stderr\n"
-        "  --trace               trace-<n>-<hash>.jsonl for each transaction (EIP-3155)\n\n"
+        "  --trace               trace-<n>-<hash>.jsonl for each transaction (EIP-3155)\n"
+        "  --trace.tracer T      trace-<n>-<hash>.json of callTracer, prestateTracer or\n"
+        "                        4byteTracer\n"
+        "  --trace.jsonconfig J  its options, such as '{\"withLog\":true}'\n\n"
         "examples:\n"
         "  cairnd t8n --state.fork Cancun --output.basedir out\n"
         "  cairnd t8n --input.alloc=stdin --input.env=stdin --input.txs=stdin \\\n"
@@ -126,6 +133,56 @@ static int read_rules(struct t8n *t, const struct options *o)
         return fail(EXIT_USAGE, "--state.reward is \"%s\", expected wei or -1", o->reward);
     }
     t->reward_wei = number.limb[0];
+    return EXIT_DONE;
+}
+
+// ---- tracers ------------------------------------------------------------------------------------
+
+static const struct {
+    const char *name;
+    enum tracer_kind kind;
+} tracers[] = {{"callTracer", TRACER_CALL},
+               {"prestateTracer", TRACER_PRESTATE},
+               {"4byteTracer", TRACER_4BYTE},
+               {"noopTracer", TRACER_NOOP}};
+
+static const struct {
+    const char *name;
+    size_t at; ///< of the switch in struct tracer_options
+} tracer_flags[] = {{"onlyTopCall", offsetof(struct tracer_options, only_top_call)},
+                    {"withLog", offsetof(struct tracer_options, with_log)},
+                    {"diffMode", offsetof(struct tracer_options, diff_mode)},
+                    {"disableCode", offsetof(struct tracer_options, disable_code)},
+                    {"disableStorage", offsetof(struct tracer_options, disable_storage)}};
+
+static int read_tracer(struct tracer_options *out, const struct options *o)
+{
+    bool known = false;
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < ARRAY_LEN(tracers); i++) {
+        if (strcmp(tracers[i].name, o->tracer) != 0) continue;
+        out->kind = tracers[i].kind;
+        known = true;
+    }
+    if (!known) {
+        return fail(EXIT_USAGE,
+                    "--trace.tracer is \"%s\", expected callTracer, prestateTracer, "
+                    "4byteTracer or noopTracer",
+                    o->tracer);
+    }
+    if (o->tracer_config == NULL) return EXIT_DONE;
+    json_t *config = NULL;
+    struct json_detail detail = {""};
+    if (!err_ok(json_parse(&config, bytes_of_str(o->tracer_config), &detail)) ||
+        !json_is_object(config)) {
+        json_decref(config);
+        return fail(EXIT_USAGE, "--trace.jsonconfig is no JSON object %s", detail.text);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(tracer_flags); i++) {
+        const bool on = json_is_true(json_object_get(config, tracer_flags[i].name));
+        memcpy((char *)out + tracer_flags[i].at, &on, sizeof on);
+    }
+    json_decref(config);
     return EXIT_DONE;
 }
 
@@ -278,7 +335,7 @@ static int transition(const struct options *o, struct t8n *t, const struct input
         return fail(EXIT_STORAGE, "--output.basedir %s cannot be made", o->basedir);
     }
     struct t8n_outcome outcome;
-    err = t8n_run(&outcome, t, state, arena, o->trace ? o->basedir : NULL);
+    err = t8n_run(&outcome, t, state, arena, o->trace || t->tracer != NULL ? o->basedir : NULL);
     if (!err_ok(err)) return fail(exit_of(err), "%s", err_text(err));
     return write_outputs(o, t, &outcome, state, arena);
 }
@@ -299,9 +356,14 @@ int cmd_t8n(int argc, char **argv)
                         .result_out = "result.json",
                         .body_out = ""};
     struct t8n t = {0};
+    struct tracer_options tracer;
     struct inputs in = {0};
     int code = read_flags(&o, argc, argv);
     if (code == EXIT_DONE) code = read_rules(&t, &o);
+    if (code == EXIT_DONE && o.tracer != NULL) {
+        code = read_tracer(&tracer, &o);
+        t.tracer = &tracer;
+    }
     if (code == EXIT_DONE) code = read_inputs(&in, &o);
     if (code == EXIT_DONE) {
         struct arena arena = {0};

@@ -11,6 +11,7 @@
 
 #include "rpc/cairnd/fixture_json.h"
 #include "rpc/cairnd/step_trace.h"
+#include "rpc/ns/tracer.h"
 #include "vm/block_exec.h"
 
 struct t8n_ommer {
@@ -48,7 +49,8 @@ struct t8n {
     enum revision rev;   ///< decided by t8n_read_env
     uint64_t bomb_delay; ///< blocks by which the fork's difficulty bomb is put off
     uint64_t chain_id;
-    bool rewards; ///< even zero: then the coinbase is touched
+    const struct tracer_options *tracer; ///< what traces are made by; NULL: EIP-3155
+    bool rewards;                        ///< even zero: then the coinbase is touched
     uint64_t reward_wei;
     struct t8n_env env;
     const struct t8n_tx *txs;
@@ -109,7 +111,8 @@ struct t8n_outcome {
 };
 
 /// Executes everything on `state`, which is the new world afterwards.
-/// @param traces  directory for trace-<n>-<hash>.jsonl, one for each transaction; NULL: none
+/// @param traces  directory for trace-<n>-<hash>.jsonl (.json of a tracer), one for each
+///                transaction; NULL: none
 /// @return ERR_NOT_FOUND if a BLOCKHASH was asked that the input does not give, ERR_IO for the
 ///         traces, ERR_FULL, ERR_INVALID
 MUST_USE err_t t8n_run(struct t8n_outcome *out, const struct t8n *t, struct mem_state *state,

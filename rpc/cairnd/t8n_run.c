@@ -30,7 +30,8 @@ struct run {
     struct t8n_rejected *rejected;
     size_t rejected_count;
 
-    const char *traces; ///< directory, or NULL
+    const char *traces;                  ///< directory, or NULL
+    const struct tracer_options *tracer; ///< NULL: lines of EIP-3155
     struct step_trace steps;
     size_t traced;
 };
@@ -174,22 +175,71 @@ static err_t settle_world(struct run *r, hash_t *root)
     return OK;
 }
 
+/// Opens trace-<n>-<hash>.<suffix>.
+static err_t open_trace(FILE **out, struct run *r, const struct tx *tx, const char *suffix)
+{
+    char path[4096];
+    const struct hex_text hash = hex_hash(&tx->hash);
+    const int len = snprintf(path, sizeof path, "%s%strace-%zu-%s.%s", r->traces,
+                             r->traces[0] != 0 ? "/" : "", r->traced++, hash.s, suffix);
+    if ((size_t)len >= sizeof path) return FAIL(IO, "t8n: the trace's path is too long");
+    *out = fopen(path, "w");
+    return *out != NULL ? OK : FAIL(IO, "t8n: a trace file cannot be created");
+}
+
+static err_t close_trace(FILE *f)
+{
+    const bool written = !ferror(f);
+    return fclose(f) == 0 && written ? OK : FAIL(IO, "t8n: a trace cannot be written");
+}
+
+/// With a tracer of the debug namespace: one JSON value for each transaction.
+static err_t execute_watched(struct run *r, struct tx_result *result, const struct tx *tx)
+{
+    struct buf text;
+    buf_init(&text, TRACE_ANSWER_MAX);
+    struct json_writer w = {&text, false};
+    struct trace_job job = {.options = r->tracer,
+                            .out = &w,
+                            .arena = r->arena,
+                            .world = overlay_as_view(r->world),
+                            .block = &r->block.ctx,
+                            .tx = tx};
+    for (size_t i = 0; i < r->block.receipt_count; i++) {
+        job.first_log += r->block.receipts[i].log_count;
+    }
+    struct tracer tracer;
+    FILE *f = NULL;
+    err_t err = tracer_begin(&tracer, &job);
+    if (err_ok(err)) {
+        vm_set_trace(r->vm, &tracer.hooks);
+        err = block_exec_tx(&r->block, result, tx);
+        vm_set_trace(r->vm, NULL);
+        const bool seen = err_ok(err) && result->validity == TX_VALID;
+        if (seen) tracer_end(&tracer, result);
+        if (!seen) tracer_drop(&tracer);
+        if (err_ok(err)) err = job.err;
+        if (job.too_large || text.full) err = FAIL(LIMIT, "t8n: a trace is too large");
+        if (err_ok(err)) err = open_trace(&f, r, tx, "json");
+    }
+    if (f != NULL) {
+        (void)fwrite(text.data, 1, text.len, f);
+        err = close_trace(f);
+    }
+    buf_deinit(&text);
+    return err;
+}
+
 static err_t execute(struct run *r, struct tx_result *result, const struct tx *tx)
 {
     if (r->traces == NULL) return block_exec_tx(&r->block, result, tx);
-    char path[4096];
-    const struct hex_text hash = hex_hash(&tx->hash);
-    const int len = snprintf(path, sizeof path, "%s%strace-%zu-%s.jsonl", r->traces,
-                             r->traces[0] != 0 ? "/" : "", r->traced++, hash.s);
-    if ((size_t)len >= sizeof path) return FAIL(IO, "t8n: the trace's path is too long");
-    r->steps.out = fopen(path, "w");
-    if (r->steps.out == NULL) return FAIL(IO, "t8n: a trace file cannot be created");
+    if (r->tracer != NULL) return execute_watched(r, result, tx);
+    TRY(open_trace(&r->steps.out, r, tx, "jsonl"));
     vm_set_trace(r->vm, &r->steps.hooks);
     const err_t err = block_exec_tx(&r->block, result, tx);
     vm_set_trace(r->vm, NULL);
-    const bool written = !ferror(r->steps.out);
-    if (fclose(r->steps.out) != 0 || !written) return FAIL(IO, "t8n: a trace cannot be written");
-    return err;
+    const err_t closed = close_trace(r->steps.out);
+    return err_ok(err) ? closed : err;
 }
 
 static err_t run_tx(struct run *r, size_t index)
@@ -343,7 +393,8 @@ err_t t8n_run(struct t8n_outcome *out, const struct t8n *t, struct mem_state *st
                     .state = state,
                     .arena = arena,
                     .config = fixture_chain_config(t->rev, t->chain_id),
-                    .traces = traces};
+                    .traces = traces,
+                    .tracer = t->tracer};
     state->block_hash = given_block_hash;
     state->block_hash_ctx = &r;
     step_trace_init(&r.steps);
