@@ -276,7 +276,7 @@ static enum exit_code parse_role(struct ctx *ctx, uint64_t *out, const char *tex
 enum exit_code cmd_reward_bond(struct ctx *ctx, const struct args *a)
 {
     STEP(profile_check_chain(ctx));
-    uint64_t role;
+    uint64_t role = 0;
     STEP(parse_role(ctx, &role, a->pos[0]));
     char verb[64];
     (void)snprintf(verb, sizeof verb, "Bond as %s", roles[role]);
@@ -286,7 +286,7 @@ enum exit_code cmd_reward_bond(struct ctx *ctx, const struct args *a)
 enum exit_code cmd_reward_unbond(struct ctx *ctx, const struct args *a)
 {
     STEP(profile_check_chain(ctx));
-    uint64_t role;
+    uint64_t role = 0;
     u256_t amount;
     STEP(parse_role(ctx, &role, a->pos[0]));
     const err_t err = text_parse_amount(&amount, a->pos[1]);
@@ -313,7 +313,7 @@ enum exit_code cmd_reward_unbond(struct ctx *ctx, const struct args *a)
 enum exit_code cmd_reward_withdraw(struct ctx *ctx, const struct args *a)
 {
     STEP(profile_check_chain(ctx));
-    uint64_t role;
+    uint64_t role = 0;
     STEP(parse_role(ctx, &role, a->pos[0]));
     struct sent sent;
     STEP(known_write(ctx, &sent, FED_REWARDS, "withdraw", json_pack("[o]", json_u64(role)),
