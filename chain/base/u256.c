@@ -267,6 +267,10 @@ u256_t u256_addmod(const u256_t *a, const u256_t *b, const u256_t *m)
     u256_t sum;
     const bool carry = u256_add(&sum, a, b);
     if (!carry && u256_lt(&sum, m)) return sum;
+    if (u256_lt(a, m) && u256_lt(b, m)) { // as sums in a field are: below 2m
+        u256_sub(&r, &sum, m);
+        return r;
+    }
     const uint64_t wide[5] = {sum.limb[0], sum.limb[1], sum.limb[2], sum.limb[3], carry};
     divide(NULL, &r, wide, 5, m);
     return r;
@@ -288,12 +292,32 @@ static void mul_wide(uint64_t out[8], const u256_t *a, const u256_t *b)
     }
 }
 
+/// wide mod m for an m of four limbs: divide() with every length but one known.
+static u256_t remainder_by_four(const uint64_t wide[8], const u256_t *m)
+{
+    const uint64_t *d = m->limb;
+    const unsigned shift = (unsigned)__builtin_clzll(d[3]);
+    const uint64_t divisor[4] = {d[0] << shift, u64_shl_from(d[1], d[0], shift),
+                                 u64_shl_from(d[2], d[1], shift), u64_shl_from(d[3], d[2], shift)};
+    uint64_t u[9];
+    u[0] = wide[0] << shift;
+#pragma GCC unroll 8
+    for (unsigned i = 1; i < 8; i++) u[i] = u64_shl_from(wide[i], wide[i - 1], shift);
+    u[8] = u64_shl_from(0, wide[7], shift);
+    unsigned len = 8;
+    while (len > 4 && wide[len - 1] == 0) len--;
+    divide_digits(NULL, u, len, divisor, 4);
+    return (u256_t){{u64_shr_from(u[1], u[0], shift), u64_shr_from(u[2], u[1], shift),
+                     u64_shr_from(u[3], u[2], shift), u[3] >> shift}};
+}
+
 u256_t u256_mulmod(const u256_t *a, const u256_t *b, const u256_t *m)
 {
     u256_t r = {{0}};
     if (u256_is_zero(m)) return r;
     uint64_t wide[8];
     mul_wide(wide, a, b);
+    if (m->limb[3] != 0) return remainder_by_four(wide, m);
     divide(NULL, &r, wide, 8, m);
     return r;
 }
