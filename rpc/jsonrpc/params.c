@@ -46,7 +46,24 @@ PARAM_BY_VALUE(u64, uint64_t)
 PARAM_BY_VALUE(u256, u256_t)
 PARAM_BY_VALUE(bool, bool)
 PARAM_BY_VALUE(data, bytes_t)
-PARAM_BY_VALUE(block, struct block_ref)
+
+/// A row of type "hash" takes a hash alone: the methods that end with ByHash.
+bool param_block(struct rpc_call *call, size_t index, struct block_ref *out)
+{
+    char name[64];
+    const char *p = call->method->params;
+    for (size_t i = 0; i < index && p != NULL; i++) {
+        p = strchr(p, ' ');
+        if (p != NULL) p++;
+    }
+    const char *type = p == NULL ? NULL : strchr(p, ':');
+    if (type != NULL && strncmp(type, ":hash", 5) == 0) {
+        out->kind = BLOCK_HASH;
+        return param_hash(call, index, &out->hash);
+    }
+    name_of(name, sizeof name, call, index);
+    return value_block(call, param_at(call, index), name, out);
+}
 
 bool param_object(struct rpc_call *call, size_t index, const json_t **out)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// eth_: the chain itself. Identity, blocks, transactions, receipts.
 
+#include "chain/crypto/keccak.h"
 #include "rpc/jsonrpc/error_codes.h"
 #include "rpc/ns/env.h"
 #include "rpc/ns/handlers.h"
@@ -126,6 +127,19 @@ static bool put_pending_block(struct rpc_call *call, const struct snapshot *s, b
     jw_kv_qty(w, "size", 0);
     if (h->field_count >= HEADER_FIELDS_LONDON) {
         jw_kv_qty256(w, "baseFeePerGas", &st.next_base_fee_wei);
+    }
+    if (h->field_count >= HEADER_FIELDS_SHANGHAI) {
+        jw_kv_hash(w, "withdrawalsRoot", &KECCAK_RLP_NULL);
+        jw_key(w, "withdrawals");
+        jw_open(w, '[');
+        jw_close(w, ']');
+    }
+    if (h->field_count >= HEADER_FIELDS_BLOB) {
+        jw_kv_qty(w, "blobGasUsed", 0);
+        jw_kv_qty(w, "excessBlobGas", h->excess_blob_gas); // no block takes a blob
+    }
+    if (h->field_count >= HEADER_FIELDS_CANCUN) {
+        jw_kv_hash(w, "parentBeaconBlockRoot", &h->parent_beacon_root); // zero under QBFT
     }
     jw_key(w, "uncles");
     jw_open(w, '[');

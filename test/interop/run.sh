@@ -42,6 +42,7 @@ fi
 # deployment on an independent EVM.
 if "$work/node_modules/.bin/anvil" --version >/dev/null 2>&1; then
     "$NODE" "$root/test/interop/trace.mjs" || failed=$((failed + 1))
+    "$NODE" "$root/test/interop/rpc_diff.mjs" || failed=$((failed + 1))
     CAIRN_BIN=$(dirname "$CAIRND") "$NODE" "$root/test/contracts/run.mjs" || failed=$((failed + 1))
     net=$(mktemp -d)
     "$NODE" "$root/test/contracts/run.mjs" --params >"$net/gov.json"

@@ -26,6 +26,9 @@ static void check_identity(struct ns_fixture *f)
     expect_text(f, "eth_getTransactionCount", "[\"" OTHER "\",\"pending\"]", "0x0");
     expect_error(f, "eth_getBalance", "[\"" OTHER "\",\"0x99\"]", -32001, "resource not found");
     expect_error(f, "eth_getBalance", "[\"0x12\"]", -32602, "invalid params: address");
+    expect_error(f, "eth_getBlockByHash", "[\"0x12\",false]", -32602, "invalid params: hash");
+    expect_error(f, "eth_getBlockByHash", "[\"latest\",false]", -32602, "invalid params: hash");
+    expect_error(f, "qbft_getValidatorsByBlockHash", "[\"0x1\"]", -32602, "invalid params: hash");
     expect_error(f, "eth_getUncleCountByBlockNumber", "[]", -32602,
                  "invalid params: block is missing");
     json_t *none = ask(f, "eth_getBlockByNumber", "[\"0x99\",false]");
