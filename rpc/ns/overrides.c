@@ -200,7 +200,7 @@ bool state_overrides_put(struct rpc_call *call, struct overlay *world, const jso
 {
     const struct state_view unused = overlay_as_view(world);
     struct state_overrides *o = NULL;
-    if (!state_overrides_read(call, &o, object, &unused)) return false;
+    if (!state_overrides_read(call, &o, object, &unused) || o == NULL) return false;
     err_t err = OK;
     for (size_t i = 0; i < o->account_count && err_ok(err); i++)
         err = put_account(world, &o->accounts[i]);
