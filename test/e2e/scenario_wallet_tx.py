@@ -217,7 +217,9 @@ def codes(w, sandbox):
     blocked = sandbox.dir / "a-file"
     blocked.write_text("not a folder")
     w.run("--yes", "account", "new", "x", "--no-words", "--light-kdf", code=3, CAIRN_HOME=str(blocked))
-    # Keys live in locked memory or nowhere.
+    # Keys live in locked memory or nowhere. (The address sanitizer makes mlock do nothing.)
+    if b"__asan_init" in w.program.read_bytes():
+        return
     sandbox.dir.chmod(0o755)
     home = sandbox.dir / "nobody"
     home.mkdir(mode=0o777)
