@@ -97,7 +97,7 @@ def under_a_hash(method, answer):
         return answer
     answer = dict(answer)
     if method == "eth_getBlockByNumber":
-        answer["extraData"] = answer["extraData"][:158]
+        answer["extraData"] = answer["extraData"][:116]
         answer["transactions"] = [{**t, "from": None} for t in answer["transactions"]]
     if method == "eth_getTransactionReceipt":
         answer.update(contractAddress=None, effectiveGasPrice=None)
