@@ -75,7 +75,9 @@ static void returndatacopy_failure(struct failure *f, const struct step_trace *t
     if (memory != UINT64_MAX) f->cost += memory + 3 * ((t->top[2].limb[0] + 31) / 32);
     f->executed = memory != UINT64_MAX && f->cost <= t->gas;
     f->taken = f->executed ? 3 : 0;
-    if (!f->executed) (void)snprintf(f->error, sizeof f->error, "out of gas");
+    if (f->executed) return;
+    f->memory_len = t->memory_len;
+    (void)snprintf(f->error, sizeof f->error, "out of gas");
 }
 
 /// In a static frame: paid first, refused then.
