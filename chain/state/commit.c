@@ -274,18 +274,22 @@ static err_t apply_account(struct work *w, const struct account_work *a)
     const struct flat_key key = flat_account_key(&a->hash);
     bytes_t now = BYTES_NONE;
     bytes_t leaf = BYTES_NONE;
+    uint8_t rlp[TRIE_ACCOUNT_MAX];
     if (!a->change->deleted) {
         struct account account = a->change->now;
         account.storage_root = a->wiped ? KECCAK_RLP_NULL : a->old.storage_root;
         if (a->trie != NULL) account.storage_root = trie_root(a->trie);
         uint8_t flat[FLAT_ACCOUNT_MAX];
-        uint8_t rlp[TRIE_ACCOUNT_MAX];
         TRY(keep(w, &now, bytes_make(flat, flat_account_encode(flat, &account))));
         TRY(keep(w, &leaf, bytes_make(rlp, trie_account_encode(rlp, &account))));
     }
     if (bytes_eq(now, a->before.record)) return OK;
     TRY(list_add(w, &key, now, &a->before));
-    return trie_put(w->update->account_trie, BYTES_OF(a->hash), leaf);
+    bytes_t leaf_before = BYTES_NONE;
+    if (a->before.record.len > 0) {
+        leaf_before = bytes_make(rlp, trie_account_encode(rlp, &a->old));
+    }
+    return trie_put_known(w->update->account_trie, BYTES_OF(a->hash), leaf, leaf_before);
 }
 
 static int compare_flat(const void *x, const void *y)

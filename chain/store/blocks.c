@@ -8,6 +8,8 @@
 #include "chain/store/schema.h"
 #include "chain/trie/list_root.h"
 
+#include <stdlib.h>
+
 /// Stored forms (chain/store/schema.h has the keys):
 ///     header    block hash, header RLP
 ///     body      be32 count, that many senders, body RLP
@@ -432,16 +434,29 @@ static err_t append_receipts(struct db_txn *txn, struct buf *b, const struct rec
     return db_append(txn, DB_RECEIPTS, BYTES_OF(key), buf_bytes(b));
 }
 
+static int compare_tx_hashes(const void *a, const void *b)
+{
+    return hash_cmp(&(*(const struct tx *const *)a)->hash, &(*(const struct tx *const *)b)->hash);
+}
+
+/// In the order of the hashes: neighbours share a page of the table.
 static err_t put_locations(struct db_txn *txn, const struct block *block)
 {
     uint8_t place[12];
     be_put_u64(place, block->header.number);
-    for (size_t i = 0; i < block->tx_count; i++) {
-        be_put_u32(place + 8, (uint32_t)i);
-        TRY(db_put(txn, DB_TXS, BYTES_OF(block->txs[i].hash), BYTES_OF(place)));
-        db_set_known_good(txn, DB_TXS, be_get_u64(block->txs[i].hash.b));
+    const struct tx **sorted = calloc(block->tx_count + 1, sizeof(const struct tx *));
+    if (sorted == NULL) return FAIL(FULL, "blocks: no memory to sort transactions");
+    for (size_t i = 0; i < block->tx_count; i++) sorted[i] = &block->txs[i];
+    qsort(sorted, block->tx_count, sizeof(const struct tx *), compare_tx_hashes);
+    err_t err = OK;
+    for (size_t i = 0; i < block->tx_count && err_ok(err); i++) {
+        const hash_t *hash = &sorted[i]->hash;
+        be_put_u32(place + 8, (uint32_t)(sorted[i] - block->txs));
+        err = db_put(txn, DB_TXS, BYTES_OF(*hash), BYTES_OF(place));
+        db_set_known_good(txn, DB_TXS, be_get_u64(hash->b));
     }
-    return OK;
+    free(sorted);
+    return err;
 }
 
 err_t blocks_append(struct db_txn *txn, const struct block *block, const struct receipt *receipts,

@@ -5,6 +5,9 @@
 #include "chain/trie/trie_cache.h"
 #include "chain/trie/trie_impl.h"
 
+/// A leaf is guessed only this deep: above, a branch is likelier.
+#define LEAF_LEVELS 3
+
 #define NO_ROOM FAIL(FULL, "trie: no memory left for this batch")
 
 // ---- making nodes -----------------------------------------------------------------------
@@ -15,6 +18,7 @@ static struct trie_node *new_node(struct trie *t, enum node_kind kind)
     struct trie_node *n =
         arena_calloc(t->arena, 1, sizeof(struct trie_node) + children * sizeof(struct trie_slot));
     if (n == NULL) return NULL;
+    t->node_count++;
     n->kind = kind;
     n->dirty = true;
     return n;
@@ -104,6 +108,18 @@ static err_t read_stored(const struct trie *t, bytes_t *out, const uint8_t *path
     return err;
 }
 
+/// The leaf of the key at hand, made from what the caller knows, if `hash` names it.
+static err_t guess_leaf(const struct trie *t, bytes_t *raw, bool *is_it, size_t depth,
+                        const uint8_t *hash)
+{
+    const size_t mark = arena_mark(t->arena);
+    TRY(trie_leaf(raw, t->arena, t->key_bytes, depth, t->before));
+    const hash_t have = keccak256(*raw);
+    *is_it = memcmp(have.b, hash, 32) == 0;
+    if (!*is_it) arena_rewind(t->arena, mark);
+    return OK;
+}
+
 /// Brings the node of `slot` into memory (*out = NULL if there is none). Its path are the
 /// first `len` nibbles of the key at hand, and `last` after them unless it is negative.
 static err_t resolve(struct trie *t, struct trie_node **out, struct trie_slot *slot, size_t len,
@@ -120,8 +136,12 @@ static err_t resolve(struct trie *t, struct trie_node **out, struct trie_slot *s
     if (last >= 0) path[len] = (uint8_t)last;
 
     bytes_t raw;
-    const bool cached = trie_cache_get(t->source.cache, &raw, t->arena, path, path_len, slot->hash);
-    if (!cached) TRY(read_stored(t, &raw, path, path_len));
+    bool checked = trie_cache_get(t->source.cache, &raw, t->arena, path, path_len, slot->hash);
+    // Below the levels that are kept, the next node is the key's own leaf more often than not.
+    if (!checked && last < 0 && t->before.len > 0 && len >= LEAF_LEVELS) {
+        TRY(guess_leaf(t, &raw, &checked, len, slot->hash));
+    }
+    if (!checked) TRY(read_stored(t, &raw, path, path_len));
     TRY(adopt(t, &slot->node, raw));
     memcpy(slot->node->name + 1, slot->hash, 32);
     slot->node->name[0] = 0xa0;
@@ -131,7 +151,7 @@ static err_t resolve(struct trie *t, struct trie_node **out, struct trie_slot *s
                               .hash = slot->hash,
                               .node = slot->node,
                               .raw = raw,
-                              .checked = cached,
+                              .checked = checked,
                               .next = t->loaded};
     t->loaded = l;
     t->loaded_count++;
@@ -368,13 +388,21 @@ static err_t set_key(struct trie *t, bytes_t key)
     if (nibbles == NULL) return NO_ROOM;
     for (size_t i = 0; i < 2 * key.len; i++) nibbles[i] = key_nibble(key, i);
     t->key = nibbles;
+    t->key_bytes = key;
+    t->before = BYTES_NONE;
     t->key_len = 2 * key.len;
     return OK;
 }
 
 err_t trie_put(struct trie *t, bytes_t key, bytes_t value)
 {
+    return trie_put_known(t, key, value, BYTES_NONE);
+}
+
+err_t trie_put_known(struct trie *t, bytes_t key, bytes_t value, bytes_t before)
+{
     TRY(set_key(t, key));
+    t->before = before;
     t->value = value;
     t->changed = false;
     return value.len == 0 ? remove_key(t, &t->root, 0) : insert(t, &t->root, 0);

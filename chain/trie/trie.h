@@ -68,6 +68,10 @@ MUST_USE err_t trie_open(struct trie **out, struct arena *arena, const struct tr
 ///         trie is unusable after a failure.
 MUST_USE err_t trie_put(struct trie *t, bytes_t key, bytes_t value);
 
+/// trie_put for a key whose stored value is known: `before` (empty: none) spares reading its
+/// leaf. Only a hint, held against the hash that names the leaf.
+MUST_USE err_t trie_put_known(struct trie *t, bytes_t key, bytes_t value, bytes_t before);
+
 /// The value of a key as it is now; empty if there is none. Valid as long as the trie.
 MUST_USE err_t trie_get(struct trie *t, bytes_t *value, bytes_t key);
 

@@ -63,11 +63,20 @@ err_t trie_check_loaded(struct trie *const *tries, size_t count, const struct jo
 
 // ---- collecting what changed ------------------------------------------------------------
 
+/// A dirty node. The depth stands here too: sorting by it then touches no node.
+struct dirty_ref {
+    struct trie_node *node;
+    uint32_t depth;
+};
+
+struct dirty_list {
+    struct dirty_ref *refs; ///< in the order of their paths
+    size_t count;
+};
+
 struct collector {
     struct trie *trie;
-    struct trie_node *first; ///< dirty nodes in the order of their paths
-    struct trie_node **last;
-    size_t count;
+    struct dirty_list *list;
     uint8_t path[TRIE_PATH_MAX + 1];
 };
 
@@ -82,9 +91,7 @@ static err_t collect(struct collector *c, const struct trie_slot *slot, size_t d
         if (depth > 0) memcpy(place, c->path, depth);
         n->place = place;
         n->depth = (uint32_t)depth;
-        *c->last = n;
-        c->last = &n->next_dirty;
-        c->count++;
+        c->list->refs[c->list->count++] = (struct dirty_ref){n, n->depth};
     }
     switch (n->kind) {
     case NODE_LEAF:
@@ -268,8 +275,8 @@ static err_t name_level(struct arena *arena, struct trie_node **nodes, size_t co
     return OK;
 }
 
-/// Names all dirty nodes, the deepest first. `firsts` are the tries' lists.
-static err_t name_all(struct arena *arena, struct trie_node *const *firsts, size_t tries,
+/// Names all dirty nodes, the deepest first.
+static err_t name_all(struct arena *arena, const struct dirty_list *lists, size_t tries,
                       size_t total, const struct jobs *jobs)
 {
     size_t *start = ARENA_ARRAY(arena, size_t, TRIE_PATH_MAX + 3);
@@ -278,14 +285,13 @@ static err_t name_all(struct arena *arena, struct trie_node *const *firsts, size
 
     // A counting sort by depth: start[d + 1] counts, then is where level d + 1 begins.
     for (size_t i = 0; i < tries; i++) {
-        for (const struct trie_node *n = firsts[i]; n != NULL; n = n->next_dirty) {
-            start[n->depth + 2]++;
-        }
+        for (size_t k = 0; k < lists[i].count; k++) start[lists[i].refs[k].depth + 2]++;
     }
     for (size_t d = 2; d < TRIE_PATH_MAX + 3; d++) start[d] += start[d - 1];
     for (size_t i = 0; i < tries; i++) {
-        for (struct trie_node *n = firsts[i]; n != NULL; n = n->next_dirty) {
-            sorted[start[n->depth + 1]++] = n;
+        for (size_t k = 0; k < lists[i].count; k++) {
+            const struct dirty_ref *ref = &lists[i].refs[k];
+            sorted[start[ref->depth + 1]++] = ref->node;
         }
     }
     // Now start[d] is where level d begins, start[d + 1] where it ends.
@@ -317,22 +323,27 @@ static bool is_written(const struct trie *t, const struct trie_loaded *l)
            bsearch(&key, t->writes, t->write_count, sizeof key, compare_changes) != NULL;
 }
 
-static err_t list_changes(struct trie *t, struct trie_node *first, size_t dirty_count)
+static err_t list_changes(struct trie *t, const struct dirty_list *dirty)
 {
-    struct trie_change *writes = ARENA_ARRAY(t->arena, struct trie_change, dirty_count);
+    struct trie_change *writes = ARENA_ARRAY(t->arena, struct trie_change, dirty->count);
     struct trie_change *deletes = ARENA_ARRAY(t->arena, struct trie_change, t->loaded_count);
     if (writes == NULL || deletes == NULL) return NO_ROOM;
 
     // Collected parents first and children in order: sorted by path.
     const bool leaves_apart = t->source.leaves_apart;
-    for (const struct trie_node *n = first; n != NULL; n = n->next_dirty) {
-        if (!is_stored(n) || (leaves_apart && n->kind == NODE_LEAF)) continue;
+    for (size_t i = 0; i < dirty->count; i++) {
+        struct trie_node *n = dirty->refs[i].node;
+        if (!is_stored(n)) continue;
+        trie_cache_put(t->source.cache, n->place, n->depth, n->name + 1, n->encoded);
+        if (leaves_apart && n->kind == NODE_LEAF) continue;
         writes[t->write_count++] = (struct trie_change){n->place, n->depth, n->encoded};
     }
     t->writes = writes;
     for (const struct trie_loaded *l = t->loaded; l != NULL; l = l->next) {
-        if (l->node->reached && !l->node->dirty) continue;
-        if (leaves_apart && l->node->kind == NODE_LEAF) continue;
+        const struct trie_node *n = l->node;
+        if (leaves_apart && n->kind == NODE_LEAF) continue;
+        // A node never moves: if it is still there, it is as it was or is written in its place.
+        if (n->reached && (!n->dirty || is_stored(n))) continue;
         if (is_written(t, l)) continue;
         deletes[t->delete_count++] = (struct trie_change){l->path, l->path_len, BYTES_NONE};
     }
@@ -340,31 +351,29 @@ static err_t list_changes(struct trie *t, struct trie_node *first, size_t dirty_
         qsort(deletes, t->delete_count, sizeof *deletes, compare_changes);
     }
     t->deletes = deletes;
-    for (struct trie_node *n = first; n != NULL; n = n->next_dirty) n->dirty = false;
+    for (size_t i = 0; i < dirty->count; i++) dirty->refs[i].node->dirty = false;
     return OK;
 }
 
-/// What is known of the upper levels now: what was loaded, and what takes its place.
-static void fill_cache(const struct trie *t, const struct trie_node *first)
-{
-    struct trie_cache *c = t->source.cache;
-    if (c == NULL) return;
-    for (const struct trie_loaded *l = t->loaded; l != NULL; l = l->next) {
-        if (!l->checked) trie_cache_put(c, l->path, l->path_len, l->hash, l->raw);
-    }
-    for (const struct trie_node *n = first; n != NULL; n = n->next_dirty) {
-        if (is_stored(n)) trie_cache_put(c, n->place, n->depth, n->name + 1, n->encoded);
-    }
-}
-
-static void set_root(struct trie *t, const struct trie_node *first)
+static void set_root(struct trie *t, const struct dirty_list *dirty)
 {
     if (t->root.node == NULL && t->root.hash == NULL) {
         t->root_hash = KECCAK_RLP_NULL;
-    } else if (first != NULL) {
+    } else if (dirty->count > 0) {
         // Whatever changed, the root changed too, and it is the first of its list.
-        check(first == t->root.node);
-        memcpy(t->root_hash.b, first->name + 1, 32);
+        const struct trie_node *root = dirty->refs[0].node;
+        check(root == t->root.node);
+        memcpy(t->root_hash.b, root->name + 1, 32);
+    }
+}
+
+/// Keeps what was loaded of the upper levels and is as it was.
+static void keep_loaded(const struct trie *t)
+{
+    if (t->source.cache == NULL) return;
+    for (const struct trie_loaded *l = t->loaded; l != NULL; l = l->next) {
+        if (l->checked || (l->node->dirty && l->node->reached)) continue;
+        trie_cache_put(t->source.cache, l->path, l->path_len, l->hash, l->raw);
     }
 }
 
@@ -374,27 +383,24 @@ err_t trie_finish(struct trie *const *tries, size_t count, const struct jobs *jo
     TRY(trie_check_loaded(tries, count, jobs));
 
     struct arena *arena = tries[0]->arena;
-    struct trie_node **firsts = ARENA_ARRAY(arena, struct trie_node *, count);
-    size_t *counts = ARENA_ARRAY(arena, size_t, count);
+    struct dirty_list *lists = ARENA_ARRAY(arena, struct dirty_list, count);
     struct collector *c = ARENA_NEW(arena, struct collector);
-    if (firsts == NULL || counts == NULL || c == NULL) return NO_ROOM;
+    if (lists == NULL || c == NULL) return NO_ROOM;
     size_t total = 0;
     for (size_t i = 0; i < count; i++) {
         check(tries[i]->arena == arena && tries[i]->writes == NULL);
+        lists[i].refs = arena_alloc(arena, tries[i]->node_count * sizeof *lists[i].refs);
+        if (lists[i].refs == NULL) return NO_ROOM;
         c->trie = tries[i];
-        c->first = NULL;
-        c->last = &c->first;
-        c->count = 0;
+        c->list = &lists[i];
         TRY(collect(c, &tries[i]->root, 0));
-        firsts[i] = c->first;
-        counts[i] = c->count;
-        total += c->count;
+        total += lists[i].count;
     }
-    TRY(name_all(arena, firsts, count, total, jobs));
+    TRY(name_all(arena, lists, count, total, jobs));
     for (size_t i = 0; i < count; i++) {
-        TRY(list_changes(tries[i], firsts[i], counts[i]));
-        set_root(tries[i], firsts[i]);
-        fill_cache(tries[i], firsts[i]);
+        keep_loaded(tries[i]);
+        TRY(list_changes(tries[i], &lists[i]));
+        set_root(tries[i], &lists[i]);
     }
     return OK;
 }

@@ -25,9 +25,8 @@ struct trie_node {
     bytes_t value;   ///< leaf; branch (empty: none)
     bytes_t encoded; ///< as stored, or as it will be; valid once clean
 
-    uint32_t depth;       ///< dirty ones: nibbles above it,
-    const uint8_t *place; ///< the path they are,
-    struct trie_node *next_dirty;
+    uint32_t depth;           ///< dirty ones: nibbles above it,
+    const uint8_t *place;     ///< the path they are,
     struct trie_slot child[]; ///< none, 1 or 16
 };
 
@@ -48,6 +47,7 @@ struct trie {
     struct trie_slot root;
     hash_t root_hash;
 
+    size_t node_count;          ///< in memory: made or loaded
     struct trie_loaded *loaded; ///< the newest first
     size_t loaded_count;
     size_t unchecked_count; ///< how many of the newest are not compared with their hash yet
@@ -56,6 +56,8 @@ struct trie {
     const uint8_t *key;
     size_t key_len;
     bytes_t value;
+    bytes_t before; ///< what its leaf may have, if it is loaded; empty: unknown
+    bytes_t key_bytes;
     bool changed;
 
     const struct trie_change *writes;

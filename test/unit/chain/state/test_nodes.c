@@ -200,7 +200,12 @@ static void run_batch(struct trial *t, size_t b)
         touched[i] = k;
         after.value[k] = gone ? 0 : 1 + (next_random(&t->rng) >> (next_random(&t->rng) % 64));
         uint8_t *room = arena_alloc(&t->arena, TRIE_ACCOUNT_MAX);
-        const err_t err = trie_put(trie, BYTES_OF(t->keys[k]), leaf_value(t, room, after.value[k]));
+        uint8_t hint[TRIE_ACCOUNT_MAX];
+        // Known, unknown, or wrong (it may have changed in this batch): never more than a hint.
+        const uint64_t before = next_random(&t->rng) % 3 == 0 ? 0 : t->model.value[k];
+        const err_t err =
+            trie_put_known(trie, BYTES_OF(t->keys[k]), leaf_value(t, room, after.value[k]),
+                           leaf_value(t, hint, before));
         cr_assert(err_ok(err), "batch %zu: %s", b, err_text(err));
     }
     const err_t err = trie_finish(&trie, 1, NULL);
