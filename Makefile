@@ -311,6 +311,7 @@ test-now: all tools
 	$(Q)$(MAKE) --no-print-directory conformance
 	$(Q)$(MAKE) --no-print-directory sim
 	$(Q)$(MAKE) --no-print-directory -j2 mutants
+	$(Q)$(PYTHON) test/bench/test_compare.py
 	$(Q)$(PYTHON) test/e2e/run.py --bin $(OUT) all
 
 run: ## install what is missing, build, run a whole federated round on real data (ONCE=1: and end)
@@ -323,7 +324,7 @@ interop: all tools ## tests against software from npm: ethers, viem, cast, contr
 	$(Q).ci/deps.sh interop
 	$(Q)test/interop/run.sh $(abspath $(OUT))
 
-soak: all tools ## long campaigns (SOAK_HOURS=12), report in build/soak/report.txt
+soak: all tools $(OUT)/test/unit_chain ## long campaigns (SOAK_HOURS=12), report in build/soak/report.txt
 	$(Q)test/soak.sh $(BUILD)
 
 contracts: ## compile the system contracts again (needs node and npm)

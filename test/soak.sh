@@ -73,6 +73,10 @@ have() {
 part vectors-all make conformance CONFORMANCE_FLAGS=--all
 part sanitized make PROFILE=asan unit conformance
 
+# ---- the trie in its store: batches that end in every way -----------------------------------------
+part trie-batches env CAIRN_TRIE_BATCHES=200000 CAIRN_SEED="$seed" \
+    "$build/release/test/unit_chain" --filter 'nodes/*' --jobs 2
+
 # ---- nodes under faults ---------------------------------------------------------------------------
 for scenario in kill9 kill9_points ioerr powercut bitflip; do
     part "$(echo "$scenario" | tr _ -)-long" "$python" test/e2e/run.py --bin "$build/release" "${scenario}_long"

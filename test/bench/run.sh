@@ -6,6 +6,8 @@ set -eu
 dir=$1
 only=${2:-}
 here=$(dirname "$0")
+CAIRN_COMMIT=$(git -C "$here" rev-parse --short HEAD 2>/dev/null || echo unknown)
+export CAIRN_COMMIT
 : >"$dir/results.jsonl"
 for program in "$dir"/*; do
     [ -x "$program" ] && [ ! -d "$program" ] || continue
@@ -20,4 +22,4 @@ for name in start rpc node; do
     python3 "$here/$name.py" --bin "$(dirname "$dir")" >>"$dir/results.jsonl"
 done
 cat "$dir/results.jsonl"
-python3 "$here/compare.py" "$here/targets.json" "$dir/results.jsonl"
+python3 "$here/compare.py" "$here/targets.json" "$dir/results.jsonl" ${only:+--partial}

@@ -4,13 +4,11 @@
 #include "chain/crypto/keccak.h"
 #include "chain/crypto/secp.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { REPS = 7 };
 #define REP_SECONDS 0.02
 
 double bench_cpu_s(void)
@@ -64,35 +62,56 @@ static int by_value(const void *a, const void *b)
 
 static struct bench_figure figure(double *samples)
 {
-    qsort(samples, REPS, sizeof *samples, by_value);
-    return (struct bench_figure){samples[REPS / 2], samples[0], samples[REPS - 1]};
+    qsort(samples, BENCH_REPS, sizeof *samples, by_value);
+    return (struct bench_figure){samples[BENCH_REPS / 2], samples[0], samples[BENCH_REPS - 1]};
+}
+
+/// One line of JSON, and a line of text that the caller ends.
+static struct bench_figure print(const char *name, double *ours, const char *limit_name,
+                                 double *theirs, double *wall)
+{
+    const struct bench_figure f = figure(ours);
+    const struct bench_figure l = figure(theirs);
+    const double ratio = f.median_us / l.median_us;
+    const bool noisy = (l.max_us - l.min_us) > 0.2 * l.median_us;
+    const char *commit = getenv("CAIRN_COMMIT"); // run.sh knows
+    printf("{\"bench\":\"%s\",\"unit\":\"us\",\"median\":%.4f,\"min\":%.4f,\"max\":%.4f,"
+           "\"reps\":%d,\"limit\":\"%s\",\"limit_us\":%.4f,\"ratio\":%.5f,\"noisy\":%s,",
+           name, f.median_us, f.min_us, f.max_us, BENCH_REPS, limit_name, l.median_us, ratio,
+           noisy ? "true" : "false");
+    if (wall != NULL) printf("\"wall\":%.4f,", figure(wall).median_us);
+    printf("\"commit\":\"%s\",\"cpus\":%ld}\n", commit != NULL ? commit : "",
+           sysconf(_SC_NPROCESSORS_ONLN));
+    fflush(stdout);
+    fprintf(stderr, "%-36s %12.3f us   %8.4f x %s (%.2f us)%s", name, f.median_us, ratio,
+            limit_name, l.median_us, noisy ? "   noisy" : "");
+    return f;
+}
+
+struct bench_figure bench_report(const char *name, double ours_us[BENCH_REPS],
+                                 const char *limit_name, double limit_us[BENCH_REPS],
+                                 double wall_us[BENCH_REPS])
+{
+    const struct bench_figure f = print(name, ours_us, limit_name, limit_us, wall_us);
+    if (wall_us != NULL) fprintf(stderr, "   wall %.2f us", wall_us[BENCH_REPS / 2]);
+    fputc('\n', stderr);
+    return f;
 }
 
 struct bench_figure bench_compare(const struct bench_subject *subject,
                                   const struct bench_subject *limit, uint64_t bytes)
 {
-    double ours[REPS];
-    double theirs[REPS];
+    double ours[BENCH_REPS];
+    double theirs[BENCH_REPS];
     const uint64_t n = calibrate(subject);
     const uint64_t m = calibrate(limit);
-    for (int i = 0; i < REPS; i++) {
+    for (int i = 0; i < BENCH_REPS; i++) {
         ours[i] = time_us(subject, n);
         theirs[i] = time_us(limit, m);
     }
-    const struct bench_figure f = figure(ours);
-    const struct bench_figure l = figure(theirs);
-    const double ratio = f.median_us / l.median_us;
-    const bool noisy = (l.max_us - l.min_us) > 0.2 * l.median_us;
-    printf(
-        "{\"bench\":\"%s\",\"unit\":\"us\",\"median\":%.4f,\"min\":%.4f,\"max\":%.4f,\"reps\":%d,"
-        "\"limit\":\"%s\",\"limit_us\":%.4f,\"ratio\":%.5f,\"noisy\":%s,\"cpus\":%ld}\n",
-        subject->name, f.median_us, f.min_us, f.max_us, REPS, limit->name, l.median_us, ratio,
-        noisy ? "true" : "false", sysconf(_SC_NPROCESSORS_ONLN));
-    fprintf(stderr, "%-36s %12.3f us   %8.4f x %s (%.2f us)", subject->name, f.median_us, ratio,
-            limit->name, l.median_us);
+    const struct bench_figure f = print(subject->name, ours, limit->name, theirs, NULL);
     if (bytes > 0) fprintf(stderr, "   %8.1f MB/s", (double)bytes / f.median_us);
-    fprintf(stderr, "%s\n", noisy ? "   noisy" : "");
-    fflush(stdout);
+    fputc('\n', stderr);
     return f;
 }
 

@@ -31,6 +31,15 @@ struct bench_figure {
 struct bench_figure bench_compare(const struct bench_subject *subject,
                                   const struct bench_subject *limit, uint64_t bytes);
 
+#define BENCH_REPS 7
+
+/// Prints the figures of a benchmark that takes its times itself: what was timed in turn with
+/// its limit, BENCH_REPS times, in CPU microseconds per unit of work. Sorts them.
+/// @param wall_us  the subject's wall time beside it; may be NULL
+struct bench_figure bench_report(const char *name, double ours_us[BENCH_REPS],
+                                 const char *limit_name, double limit_us[BENCH_REPS],
+                                 double wall_us[BENCH_REPS]);
+
 /// The unit of all budgets: one recovery of a sender by libsecp256k1.
 struct bench_subject bench_recover_limit(void);
 
