@@ -362,6 +362,7 @@ static void set_root(struct trie *t, const struct dirty_list *dirty)
     } else if (dirty->count > 0) {
         // Whatever changed, the root changed too, and it is the first of its list.
         const struct trie_node *root = dirty->refs[0].node;
+        check(root != NULL);
         check(root == t->root.node);
         memcpy(t->root_hash.b, root->name + 1, 32);
     }
