@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Seven hospitals, one poisoner, one vote: federated rounds on real data, as users play them.
 
-Makes a throw-away network of one validator (`cairnd network init`, `cairnd run`), gives every party
+Makes a throw-away network of four validators (`cairnd network init`, `cairnd network up`), gives every party
 an account (`cairn account new`), and plays five rounds of federated learning on the breast cancer
 data through nothing but the `cairn` commands and the node's RPC. From round 2 on hospital G poisons
 its updates. After round 3 the members vote for a robust policy, and the timelock executes it.
@@ -41,6 +41,7 @@ WEIGHT = dict(zip(HOSPITALS, (64, 64, 64, 64, 55, 50, 40)))
 FAMILY = "tumour-classifier"
 CHAIN_ID = 20482
 BLOCK_MS = 250
+NODES = 4
 POOL = 1000 * ONE
 BOND, AGGREGATOR_BOND = 1000 * ONE, 2000 * ONE
 VOTABLE = {**{h: 100_000 * ONE for h in HOSPITALS}, **{v: 75_000 * ONE for v in VALIDATORS}}
@@ -125,7 +126,7 @@ class Failed(Exception):
 
 
 class Network:
-    """One validator in a temporary folder, and everybody's wallet."""
+    """Four validators in a temporary folder, and everybody's wallet."""
 
     def __init__(self, binaries, folder):
         self.cairnd, self.cairn = binaries / "cairnd", binaries / "cairn"
@@ -136,9 +137,10 @@ class Network:
         self.password = folder / "password"
         self.password.write_text("demonstration\n")
         self.password.chmod(0o600)
-        port = free_port(8545)
-        self.url = f"http://127.0.0.1:{port}"
-        self.listen = f"127.0.0.1:{port}"
+        self.rpc_port = free_ports(8545, NODES)
+        self.p2p_port = free_ports(30303, NODES)
+        self.urls = [f"http://127.0.0.1:{self.rpc_port + i}" for i in range(NODES)]
+        self.url = self.urls[0]
         self.environment = {**{k: v for k, v in os.environ.items() if not k.startswith("CAIRN")},
                             "CAIRN_HOME": str(folder / "wallet"), "CAIRN_RPC": self.url,
                             "CAIRN_PASSWORD_FILE": str(self.password)}
@@ -185,33 +187,43 @@ class Network:
             (self.folder / name).write_text(json.dumps(content, indent=1))
         net = self.folder / "net"
         done = subprocess.run(
-            [self.cairnd, "network", "init", "--validators", "1", "--chain-id", str(CHAIN_ID),
-             "--block-period", f"{BLOCK_MS}ms", "--members", self.folder / "members.json",
+            [self.cairnd, "network", "init", "--validators", str(NODES), "--chain-id", str(CHAIN_ID),
+             "--rpc-port", str(self.rpc_port), "--p2p-port", str(self.p2p_port), "--block-period", f"{BLOCK_MS}ms", "--members", self.folder / "members.json",
              "--gov", self.folder / "gov.json", "--dir", net],
             text=True, capture_output=True, timeout=60, check=False)
         if done.returncode != 0:
             raise Failed(f"cairnd network init: exit {done.returncode}\n{done.stdout}{done.stderr}")
-        self.spawn([self.cairnd, "run", "--data-dir", net / "validator-1", "--rpc-listen",
-                    self.listen])
+        self.spawn([self.cairnd, "network", "up", net])
 
     def spawn(self, command):
         with open(self.log, "wb") as log:
             # In a session of its own, so that Ctrl-C reaches it in order: after us.
             self.node = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                          start_new_session=True)
-        self.until("the node answers", self.answers, seconds=30)
+        # A first block says that the validators have found each other.
+        self.until("the validators make blocks", self.has_blocks, seconds=60)
 
-    def answers(self):
-        if self.node.poll() is not None:
-            raise Failed(f"the node ended with exit {self.node.returncode}")
-        question = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
-        request = urllib.request.Request(self.url, json.dumps(question).encode(),
+    def ask(self, url, method, *params):
+        """The result of one RPC call; None if nobody answers."""
+        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        request = urllib.request.Request(url, json.dumps(question).encode(),
                                          {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=2) as answer:
-                return "result" in json.load(answer)
+                return json.load(answer).get("result")
         except (OSError, ValueError):
-            return False
+            return None
+
+    def has_blocks(self):
+        if self.node.poll() is not None:
+            raise Failed(f"the nodes ended with exit {self.node.returncode}")
+        return all(int(self.ask(url, "eth_blockNumber") or "0x0", 16) > 0 for url in self.urls)
+
+    def same_chain(self):
+        """The height that all nodes have, and the hashes they have there."""
+        height = min(int(self.ask(url, "eth_blockNumber"), 16) for url in self.urls)
+        return height, {self.ask(url, "eth_getBlockByNumber", hex(height), False)["hash"]
+                        for url in self.urls}
 
     def until(self, what, condition, seconds=60):
         """Asks again and again. Nothing waits longer than `seconds`."""
@@ -232,17 +244,22 @@ class Network:
             self.node.wait()
 
 
-def free_port(wanted):
-    """`wanted` if nobody listens there, else one that the kernel chooses."""
-    for port in (wanted, 0):
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-                return s.getsockname()[1]
-            except OSError:
-                continue
-    raise Failed("no free port")
+def is_free(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+def free_ports(wanted, count):
+    """The first of `count` ports in a row that nobody listens on, from `wanted` on."""
+    for first in range(wanted, 65000 - count, count):
+        if all(is_free(port) for port in range(first, first + count)):
+            return first
+    raise Failed("no free ports")
 
 
 # ---- the story -------------------------------------------------------------------------------
@@ -279,7 +296,8 @@ class Story:
             "minBlocksFloor": "2", "blockPeriodMs": str(BLOCK_MS), "timelockSeconds": "10",
             "votingDelayBlocks": "1", "votingPeriodBlocks": str(voting),
             "lateQuorumBlocks": str(voting // 2)})
-        say(f"  seven hospitals, four validator organisations, two aggregators; one node at {net.url}")
+        say(f"  seven hospitals, four validator organisations, two aggregators; four validator nodes, "
+            f"RPC at {net.url}")
         say(f"  chain {CHAIN_ID}, a block every {BLOCK_MS} ms, votes last {voting} blocks; contracts in the "
             "genesis block")
 
@@ -515,6 +533,19 @@ class Story:
                 f"{v['fileSha256'][2:18]}..")
         say()
 
+    def agreement(self):
+        """The same chain on every validator, sealed by a quorum of them."""
+        net = self.net
+        say(bold("The ledger"))
+        height, hashes = net.same_chain()
+        expect("block hashes at one height, over all nodes", len(hashes), 1)
+        validators = net.ask(net.url, "qbft_getValidatorsByBlockNumber", hex(height))
+        expect("validators", len(validators), NODES)
+        peers = [int(net.ask(url, "net_peerCount"), 16) for url in net.urls]
+        expect("peers of each node", peers, [NODES - 1] * NODES)
+        say(f"  {NODES} validators, block {height} has the same hash on all: {hashes.pop()[:18]}..")
+        say()
+
     def summary(self):
         say(bold("round  policy     accepted  correct of 114   cancers found of 35  model"))
         for n, policy, accepted, correct, found, sha256 in self.table:
@@ -534,6 +565,7 @@ def play(network):
         story.play(r)
     story.settle()
     story.lineage()
+    story.agreement()
     story.summary()
 
 
@@ -564,18 +596,18 @@ def main():
         else:
             say(f"Every figure is the expected one. {took:.0f} s.")
         if not once:
-            say(f"\nThe node keeps running:\n  RPC   {network.url}\n"
+            say(f"\nThe nodes keep running:\n  RPC   {' '.join(network.urls)}\n"
                 f"  for the wallet: export CAIRN_RPC={network.url} CAIRN_HOME={folder / 'wallet'} "
                 f"CAIRN_PASSWORD_FILE={network.password}\n"
                 f"  try: cairn round status 4    (and: cairn --help)\n"
                 f"  log: {network.log}\nCtrl-C stops it and removes {folder}.")
             network.node.wait()
-            say(f"error: the node ended by itself, exit {network.node.returncode}")
+            say(f"error: the nodes ended by themselves, exit {network.node.returncode}")
             code = 1
     except Failed as failure:
         say(bold(f"error: {failure}"))
         if network.log.exists():
-            say("last lines of the node's log:")
+            say("last lines of the nodes' log:")
             say("".join(network.log.read_text(errors="replace").splitlines(keepends=True)[-15:]))
     except KeyboardInterrupt:
         say("\nstopping")
