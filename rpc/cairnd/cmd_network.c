@@ -206,8 +206,9 @@ static bool configure(struct network *net, int argc, char **argv, int *code)
         return false;
     }
     if (net->hosts[0] != 0 && host_count(net) != net->validators + net->observers) {
-        *code = fail(EXIT_USAGE, "--hosts names %" PRIu64 " machines for %" PRIu64
-                                 " nodes\nhint: want one for each, validators first",
+        *code = fail(EXIT_USAGE,
+                     "--hosts names %" PRIu64 " machines for %" PRIu64
+                     " nodes\nhint: want one for each, validators first",
                      host_count(net), net->validators + net->observers);
         return false;
     }
@@ -396,8 +397,7 @@ static err_t write_node_files(struct network *net, uint64_t node)
                    "identity = \"%s-%" PRIu64 "\"\n\n[rpc]\nlisten = \"127.0.0.1:%" PRIu64
                    "\"\n\n[p2p]\nlisten = \"%s:%" PRIu64 "\"\n",
                    role(net, node), role_number(net, node), port_of(net, net->rpc_port, node),
-                   net->hosts[0] != 0 ? "0.0.0.0" : "127.0.0.1",
-                   port_of(net, net->p2p_port, node));
+                   net->hosts[0] != 0 ? "0.0.0.0" : "127.0.0.1", port_of(net, net->p2p_port, node));
     if (net->hosts[0] != 0) {
         char host[256];
         const size_t len = strlen(text);
