@@ -29,7 +29,8 @@ def measure(sandbox, batch, connections, count):
         "tools/presign", "transfers", "--accounts", ACCOUNTS, "--each", EACH, "--chain-id", CHAIN_ID
     ).split()[:count]
     net = sandbox.network(period="250ms", fund=senders, chain_id=CHAIN_ID)
-    node = sandbox.node(net / "validator-1").start()
+    # A pool for all of them: one that is refused is recovered twice.
+    node = sandbox.node(net / "validator-1", "--pool-size", f"{ACCOUNTS * EACH}+1024").start()
     rpc = node.rpc(30)
     port = node.address[1]
     before_cpu, begun = cpu_seconds(node.process.pid), time.monotonic()
