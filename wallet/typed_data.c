@@ -229,8 +229,8 @@ static err_t hex_bytes(uint8_t **out, size_t *len, const struct encoder *e, cons
 static err_t encode_bytes(hash_t *out, const struct encoder *e, const char *name, const char *type,
                           const json_t *value)
 {
-    uint8_t *data;
-    size_t len;
+    uint8_t *data = NULL;
+    size_t len = 0;
     TRY(hex_bytes(&data, &len, e, name, value));
     err_t err = OK;
     if (type[5] == 0) {

@@ -128,10 +128,14 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 void fault_install(void)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    const bool sanitized = true; // who wants to see the fault himself
+#else
+    const bool sanitized = false;
+#endif
+    if (sanitized) return;
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     (void)sigaction(SIGSEGV, &action, NULL);
     (void)sigaction(SIGBUS, &action, NULL);
-#endif
 }
