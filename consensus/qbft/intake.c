@@ -35,14 +35,17 @@ err_t qbft_keep_future(struct qbft *q, const struct qbft_message *m, bool own)
     if (qbft_index(q, &p->author) == NOT_A_VALIDATOR) return OK;
 
     size_t of_author = 0;
+    size_t bytes = 0;
     struct qbft_future **end = &q->future;
     for (; *end != NULL; end = &(*end)->next) {
         const struct qbft_payload *f = &(*end)->message.main;
         if (!address_eq(&f->author, &p->author)) continue;
         of_author++;
+        bytes += (*end)->bytes;
         if (f->code == p->code && f->sequence == p->sequence && f->round == p->round) return OK;
     }
-    if (of_author >= future_quota(q))
+    if (of_author >= future_quota(q) || m->raw.len > QBFT_FUTURE_BYTES / q->n ||
+        bytes > QBFT_FUTURE_BYTES / q->n - m->raw.len)
         return FAIL(FULL, "qbft: too many early messages of one author");
     if (q->future_count >= QBFT_FUTURE_MESSAGES && !drop_highest(q, p->sequence))
         return FAIL(FULL, "qbft: too many early messages");
@@ -54,6 +57,7 @@ err_t qbft_keep_future(struct qbft *q, const struct qbft_message *m, bool own)
         arena_rewind(a, mark);
         return FAIL(FULL, "qbft: no room for an early message");
     }
+    f->bytes = a->used - mark;
     f->own = own;
     for (end = &q->future; *end != NULL; end = &(*end)->next) {
     }

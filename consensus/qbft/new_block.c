@@ -34,6 +34,7 @@ static void set_block_timer(struct qbft *q)
     if (h->empty_block_period_ms > h->block_period_ms)
         idle_at_ms = add_capped(base, h->empty_block_period_ms);
     if (h->on_demand) idle_at_ms = QBFT_NEVER;
+    q->due_at_ms = at_ms;
     q->idle_at_ms = idle_at_ms;
     qbft_set_timer(q, QBFT_TIMER_BLOCK, at_ms, idle_at_ms);
 }

@@ -178,6 +178,9 @@ err_t qbft_on_proposal(struct qbft *q, const struct qbft_message *m)
         return OK;
     }
 
+    // One block is checked at a time. A quorum has left this round already.
+    if (q->candidate != NULL && q->candidate->round > p->round) return OK;
+
     struct qbft_message *copy = ARENA_NEW(&q->height_arena, struct qbft_message);
     if (copy == NULL) return FAIL(FULL, "qbft: no room for a proposal");
     TRY(qbft_message_copy(copy, &q->height_arena, m));

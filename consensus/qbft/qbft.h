@@ -52,6 +52,7 @@
 /// Messages for heights to come: how far, how many in all.
 #define QBFT_FUTURE_HEIGHTS 10U
 #define QBFT_FUTURE_MESSAGES 1000U
+#define QBFT_FUTURE_BYTES ((size_t)64 * 1024 * 1024) ///< of which each author has an equal share
 
 #define QBFT_NEVER UINT64_MAX
 

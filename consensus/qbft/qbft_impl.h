@@ -41,6 +41,7 @@ struct qbft_proposal {
 struct qbft_future {
     struct qbft_future *next;
     struct qbft_message message;
+    size_t bytes; ///< of memory
     bool own;
 };
 
@@ -76,6 +77,7 @@ struct qbft {
     bool block_time;     ///< the block period is over
     bool asked;          ///< as proposer of `round`: a block was asked for or proposed
     bool building;       ///< BUILD is out for `round`
+    uint64_t due_at_ms;  ///< when the block period is over
     uint64_t idle_at_ms; ///< when an empty block is due
     hash_t built_hash;   ///< block hash of what we built for `built_round`
     uint32_t built_round;
@@ -124,7 +126,8 @@ bool qbft_is_own_turn(const struct qbft *q, uint32_t round);
 struct qbft_votes *qbft_votes_of(struct qbft *q, uint32_t round);
 /// The votes of a round; NULL if there are none.
 const struct qbft_votes *qbft_votes_find(const struct qbft *q, uint32_t round);
-/// Starts the round's timer.
+/// Starts the round's timer. Round 0's begins with the end of the block period, however early
+/// somebody wants to leave it: nobody can have proposed before.
 void qbft_start_round(struct qbft *q);
 /// Whether a quorum, we included, is known to want this round or a higher one.
 bool qbft_is_met(const struct qbft *q);

@@ -6,7 +6,6 @@
 #include "consensus/qbft/mutants.h"
 
 #define HEIGHT_BYTES ((size_t)256 * 1024 * 1024)
-#define FUTURE_BYTES ((size_t)64 * 1024 * 1024)
 
 const char *qbft_phase_name(enum qbft_phase phase)
 {
@@ -47,7 +46,7 @@ err_t qbft_new(struct qbft **out, struct arena *arena, const struct qbft_options
     err_t err =
         arena_init(&q->height_arena, options->max_bytes != 0 ? options->max_bytes : HEIGHT_BYTES);
     for (size_t i = 0; i < ARRAY_LEN(q->future_arena) && err_ok(err); i++)
-        err = arena_init(&q->future_arena[i], FUTURE_BYTES);
+        err = arena_init(&q->future_arena[i], QBFT_FUTURE_BYTES);
     if (!err_ok(err)) {
         qbft_free(q);
         return err;
@@ -229,8 +228,12 @@ static uint64_t round_timeout_ms(const struct qbft *q)
 
 void qbft_start_round(struct qbft *q)
 {
+    const bool early = q->round == 0 && !q->block_time && q->due_at_ms > q->now_ms;
+    const uint64_t from_ms = early ? q->due_at_ms : q->now_ms;
+    const uint64_t timeout_ms = round_timeout_ms(q);
     q->started = true;
-    qbft_set_timer(q, QBFT_TIMER_ROUND, q->now_ms + round_timeout_ms(q), QBFT_NEVER);
+    const uint64_t at_ms = from_ms > QBFT_NEVER - timeout_ms ? QBFT_NEVER : from_ms + timeout_ms;
+    qbft_set_timer(q, QBFT_TIMER_ROUND, at_ms, QBFT_NEVER);
 }
 
 bool qbft_is_met(const struct qbft *q)
