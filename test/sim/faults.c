@@ -44,6 +44,7 @@ static void draw_features(struct sim *s)
         if (liars) s->plan.features |= 1U << F_BYZANTINE;
     }
     s->plan.features &= ~s->o.without;
+    s->plan.features |= s->o.with;
 }
 
 static void draw_network(struct sim *s)

@@ -17,7 +17,7 @@
 
 static const char USAGE[] =
     "usage: cairn-sim --seed S [--n 4] [--heights 20] [--trace] [--shrink] [--real-crypto]\n"
-    "                 [--no-persist-check]\n"
+    "                 [--no-persist-check] [--with loss,crash,...: this trouble and no other]\n"
     "       cairn-sim --campaign ci|soak|quick [--jobs 2] [--first SEED]\n"
     "       cairn-sim --seeds COUNT [--n 4] [--first SEED] [--jobs 2] [--stop]\n"
     "       cairn-sim --regress FILE\n"
@@ -316,6 +316,10 @@ static void parse(struct settings *set, int argc, char **argv)
         if (strcmp(a, "--seed") == 0) {
             set->o.seed = number(v);
             set->has_seed = true;
+        } else if (strcmp(a, "--with") == 0) {
+            set->o.without = ~0U;
+            for (unsigned f = 0; f < F_COUNT; f++)
+                if (strstr(v, feature_name((enum feature)f)) != NULL) set->o.with |= 1U << f;
         } else if (strcmp(a, "--n") == 0) {
             set->o.n = number(v);
         } else if (strcmp(a, "--heights") == 0) {

@@ -140,6 +140,7 @@ struct sim_options {
     bool real_crypto;
     bool no_persist_check; ///< leaves the driver's check out (to see what else finds a mutant)
     FILE *trace;
+    uint32_t with;                     ///< features switched on, after that
     uint32_t without;                  ///< features switched off, bit by enum feature
     uint32_t without_behaviour;        ///< bit by enum behaviour
     uint8_t honest[SIM_MAX];           ///< Byzantine nodes made correct

@@ -253,13 +253,28 @@ void qbft_net_tell_head(struct qbft_net *net, size_t i)
                                    .timestamp_s = v->head_time_s,
                                    .proposer = v->head_proposer,
                                    .validators = net->validators,
-                                   .validator_count = net->n,
-                                   .block_period_ms = 1000,
+                                   .validator_count = net->set_count[v->head + 1],
+                                   .block_period_ms = net->block_period_ms,
+                                   .empty_block_period_ms = net->empty_block_period_ms,
                                    .on_demand = net->on_demand,
                                    .request_timeout_ms = 1000,
                                    .max_request_timeout_ms = 60000};
     struct qbft_event ev = {.kind = QBFT_EV_NEW_BLOCK, .new_block = &head};
+    block_timer_on_head(&v->block_timer);
     MUST(happen(net, i, &ev));
+}
+
+static void look_at_block_timer(struct net_node *v)
+{
+    v->timer_at[QBFT_TIMER_BLOCK] = block_timer_due(&v->block_timer, !v->idle);
+}
+
+void qbft_net_set_work(struct qbft_net *net, size_t i, bool work)
+{
+    struct net_node *v = &net->nodes[i];
+    v->idle = !work;
+    if (work) block_timer_on_txs(&v->block_timer);
+    look_at_block_timer(v);
 }
 
 static void commit(struct qbft_net *net, size_t i, const struct qbft_effect *e)
@@ -268,14 +283,14 @@ static void commit(struct qbft_net *net, size_t i, const struct qbft_effect *e)
     const struct header *h = &e->commit.block->header;
     cr_assert_eq(h->number, v->head + 1);
     cr_assert(hash_eq(&h->parent_hash, &v->head_hash));
-    cr_assert_geq(e->commit.seal_count, qbft_quorum(net->n));
+    cr_assert_geq(e->commit.seal_count, qbft_quorum(net->set_count[h->number]));
     hash_t sealed;
     MUST(qbft_seal_hash(&sealed, h, e->commit.round));
     bool seen[QBFT_NET_MAX] = {false};
     for (size_t s = 0; s < e->commit.seal_count; s++) {
         address_t signer;
         MUST(recover_tag(NULL, &signer, &e->commit.seals[s], &sealed));
-        const size_t who = address_index(net->validators, net->n, &signer);
+        const size_t who = address_index(net->validators, net->set_count[h->number], &signer);
         cr_assert(who != SIZE_MAX && !seen[who]);
         seen[who] = true;
     }
@@ -320,10 +335,12 @@ static void act(struct qbft_net *net, size_t i, const struct qbft_effect *e)
         ev.kind = QBFT_EV_BUILT;
         ev.built.height = e->build.height;
         ev.built.round = e->build.round;
-        if (e->build.allow_empty || !net->on_demand)
+        block_timer_on_build(&v->block_timer);
+        if (e->build.allow_empty || (!net->on_demand && !v->idle))
             ev.built.block = qbft_net_block(net, &a, i, e->build.height, &v->head_hash,
                                             net->wire == QBFT_WIRE_GOQUORUM ? 0 : e->build.round,
                                             e->build.timestamp_s, net->seq++);
+        block_timer_on_built(&v->block_timer, ev.built.block.len == 0, net->now_ms);
         MUST(happen(net, i, &ev));
         arena_deinit(&a);
         return;
@@ -336,7 +353,12 @@ static void act(struct qbft_net *net, size_t i, const struct qbft_effect *e)
             !v->refuse_blocks && hash_eq(&e->check.block->header.parent_hash, &v->head_hash);
         break;
     case QBFT_FX_SET_TIMER:
-        v->timer_at[e->set_timer.timer] = e->set_timer.at_ms;
+        if (e->set_timer.timer == QBFT_TIMER_BLOCK) {
+            block_timer_set(&v->block_timer, e);
+            look_at_block_timer(v);
+        } else {
+            v->timer_at[e->set_timer.timer] = e->set_timer.at_ms;
+        }
         v->timer_height[e->set_timer.timer] = e->set_timer.height;
         v->timer_round[e->set_timer.timer] = e->set_timer.round;
         return;
@@ -411,6 +433,7 @@ static bool fire_timer(struct qbft_net *net, uint64_t before_ms)
     struct net_node *v = &net->nodes[who];
     if (best > net->now_ms) net->now_ms = best;
     v->timer_at[which] = QBFT_NEVER;
+    if (which == QBFT_TIMER_BLOCK) v->block_timer.armed = false;
     struct qbft_event ev = {.kind = which == QBFT_TIMER_BLOCK ? QBFT_EV_BLOCK_TIMEOUT
                                                               : QBFT_EV_ROUND_TIMEOUT,
                             .timeout = {v->timer_height[which], v->timer_round[which]}};
@@ -523,6 +546,7 @@ void qbft_net_start(struct qbft_net *net, size_t i)
                                    .crypto = QBFT_NET_RECOVER};
     MUST(qbft_new(&v->core, &v->arena, &o, &v->disk));
     v->timer_at[0] = v->timer_at[1] = QBFT_NEVER;
+    v->block_timer = (struct block_timer){.armed = false};
     v->alive = true;
     qbft_net_tell_head(net, i);
 }
@@ -531,6 +555,8 @@ void qbft_net_init(struct qbft_net *net, size_t n, enum qbft_wire wire, uint64_t
 {
     memset(net, 0, sizeof *net);
     net->n = n;
+    for (size_t h = 0; h < ARRAY_LEN(net->set_count); h++) net->set_count[h] = n;
+    net->block_period_ms = 1000;
     net->wire = wire;
     net->now_ms = START_MS;
     net->random = seed * 2654435761U + 88172645463325252U;

@@ -9,6 +9,7 @@
 /// different things for one height and round (over restarts too), that nothing leaves before the
 /// record that covers it is saved.
 
+#include "consensus/qbft/block_timer.h"
 #include "consensus/qbft/qbft.h"
 
 #define QBFT_NET_MAX 10
@@ -31,6 +32,8 @@ struct net_node {
     address_t head_proposer;
     uint32_t head_round; ///< in which it was decided
     hash_t chain[256];
+    struct block_timer block_timer;
+    bool idle;            ///< no transaction waits here
     uint64_t timer_at[2]; ///< by enum qbft_timer; QBFT_NEVER: off
     uint64_t timer_height[2];
     uint32_t timer_round[2];
@@ -64,6 +67,9 @@ struct qbft_net {
     unsigned max_delay_ms;
     unsigned crash_percent; ///< of every persisted record: dies before anything leaves
     bool on_demand;
+    size_t set_count[256]; ///< by height: how many of the validators are in the set; `n` at first
+    uint64_t block_period_ms;
+    uint64_t empty_block_period_ms;
     /// Lost if this says so. May be NULL.
     bool (*lost)(void *ctx, const struct net_letter *letter);
     void *ctx;
@@ -90,6 +96,9 @@ void qbft_net_start(struct qbft_net *net, size_t i);
 
 /// Gives everybody the highest head that anybody has, as block synchronisation does.
 void qbft_net_sync(struct qbft_net *net);
+
+/// From now on transactions wait at a node, or no longer.
+void qbft_net_set_work(struct qbft_net *net, size_t i, bool work);
 
 /// Tells a node of the head that its members say.
 void qbft_net_tell_head(struct qbft_net *net, size_t i);

@@ -90,31 +90,6 @@ Test(qbft, silent_proposer_costs_a_round)
     qbft_net_deinit(&net);
 }
 
-/// besu#7875: prepared in round 0 and again in round 1 without a decision, decided in round 2.
-static bool commits_before_round(void *ctx, const struct net_letter *l)
-{
-    return l->code == QBFT_COMMIT && l->round < *(const uint32_t *)ctx;
-}
-
-Test(qbft, prepared_block_is_proposed_again)
-{
-    static const enum qbft_wire wires[] = {QBFT_WIRE_BESU26, QBFT_WIRE_BESU25, QBFT_WIRE_GOQUORUM};
-    for (size_t w = 0; w < ARRAY_LEN(wires); w++) {
-        qbft_net_init(&net, 4, wires[w], 2);
-        uint32_t until = 2;
-        net.lost = commits_before_round;
-        net.ctx = &until;
-        cr_expect(qbft_net_run_to(&net, 1, 30000));
-        cr_expect(all_decided_in(1, 2), "round %u", net.nodes[0].head_round);
-        // One block only was ever built, and its builder stays its coinbase.
-        size_t built = 0;
-        for (size_t i = 0; i < 4; i++) built += net.nodes[i].built[1];
-        cr_expect_eq(built, 1);
-        cr_expect(address_eq(&net.nodes[1].head_proposer, &net.nodes[0].address));
-        qbft_net_deinit(&net);
-    }
-}
-
 Test(qbft, one_third_down_goes_on)
 {
     qbft_net_init(&net, 7, QBFT_WIRE_BESU26, 3);
@@ -378,34 +353,6 @@ Test(qbft, equivocation_is_evidence_and_strangers_are_blamed)
     struct qbft_view v;
     qbft_look(net.nodes[0].core, &v);
     cr_expect(v.muted && !v.is_validator);
-    arena_deinit(&a);
-    qbft_net_deinit(&net);
-}
-
-/// quorum#583: a bad seal must not count, or the block would be spoilt.
-Test(qbft, a_bad_seal_does_not_count)
-{
-    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 10);
-    uint32_t all = QBFT_MAX_ROUND;
-    net.lost = commits_before_round;
-    net.ctx = &all;
-    qbft_net_run_ms(&net, 1300); // prepared, and no commits arrive
-    struct qbft_view v;
-    qbft_look(net.nodes[0].core, &v);
-    cr_assert_eq(v.phase, QBFT_PREPARED);
-    struct arena a;
-    cr_assert(err_ok(arena_init(&a, 1024 * 1024)));
-    struct qbft_send s = {.code = QBFT_COMMIT,
-                          .sequence = 1,
-                          .digest = net.nodes[0].disk.commit.digest,
-                          .seal_hash = {{0xbb}}};
-    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 1, &s))));
-    cr_expect_eq(net.nodes[0].blamed, 1);
-    s.seal_hash = s.digest;
-    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 2, &s))));
-    cr_expect_eq(net.nodes[0].head, 0, "own, one bad, one good: no quorum");
-    cr_expect(err_ok(qbft_net_deliver(&net, 0, s.code, qbft_net_forge(&net, &a, 3, &s))));
-    cr_expect_eq(net.nodes[0].head, 1, "own and two good: final");
     arena_deinit(&a);
     qbft_net_deinit(&net);
 }
