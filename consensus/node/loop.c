@@ -5,6 +5,7 @@
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
 #include "chain/base/queue.h"
+#include "consensus/node/evidence.h"
 #include "consensus/node/executor.h"
 #include "consensus/node/feed.h"
 #include "consensus/node/node_impl.h"
@@ -206,7 +207,10 @@ static void act(struct loop *l, const struct qbft_effect *e)
         if (l->in_hand != NULL) peering_blame(l->peering, l->in_hand_from, e->blame.why);
         return;
     case QBFT_FX_EVIDENCE:
-        LOG_WRN("qbft", "equivocation", "author=%s message=%s height=%" PRIu64 " round=%" PRIu32,
+        if (!evidence_add(n->evidence, e->evidence.a, e->evidence.b, loop_now_ms(l) / 1000)) return;
+        LOG_WRN("qbft", "equivocation",
+                "author=%s message=%s height=%" PRIu64 " round=%" PRIu32
+                " hint=qbft_getEvidence shows both",
                 hex_address(&e->evidence.a->author).s, qbft_code_name(e->evidence.a->code),
                 e->evidence.a->sequence, e->evidence.a->round);
         return;
@@ -244,7 +248,8 @@ static void step(struct loop *l, struct qbft_event *ev)
     if (atomic_load(&l->stop) || atomic_load(&l->node->failed)) return;
     ev->now_ms = loop_now_ms(l);
     if (ev->kind == QBFT_EV_MESSAGE && !ev->message.own)
-        stall_on_message(&l->stall, &ev->message.message->main.author, ev->now_ms);
+        stall_on_message(&l->stall, &ev->message.message->main.author,
+                         ev->message.message->main.sequence, ev->now_ms);
     if (ev->kind == QBFT_EV_NEW_BLOCK) stall_on_head(&l->stall, ev->now_ms);
     const err_t err = qbft_step(l->core, &l->fx, ev);
     for (size_t i = 0; i < l->fx.count; i++) act(l, &l->fx.items[i]);

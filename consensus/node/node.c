@@ -9,6 +9,7 @@
 #include "chain/store/blocks.h"
 #include "chain/store/guard.h"
 #include "chain/store/schema.h"
+#include "consensus/node/evidence.h"
 #include "consensus/node/executor.h"
 #include "consensus/node/feed.h"
 #include "consensus/node/journal.h"
@@ -377,6 +378,15 @@ static err_t open_journal(struct node *n, struct node_detail *detail)
     return err;
 }
 
+static err_t open_evidence(struct node *n, struct node_detail *detail)
+{
+    const struct path path = path_of(n, "evidence");
+    const struct qbft_crypto crypto = {.recover = node_recover};
+    const err_t err = evidence_open(&n->evidence, path.s, &crypto);
+    if (!err_ok(err)) say(detail, "cannot open %s: %s", path.s, err_text(err));
+    return err;
+}
+
 /// The guard of this key; a missing one follows threat model 4.3.
 static err_t open_guard(struct node *n, struct guard **out, struct node_detail *detail)
 {
@@ -454,6 +464,7 @@ static err_t start_threads(struct node *n, struct node_detail *detail)
         guard_close(guard);
         return err;
     }
+    TRY(open_evidence(n, detail));
     TRY(loop_new(&n->loop, n, &q, &record, detail));
     TRY(open_journal(n, detail)); // the pool's transactions are checked against the head
     CRASH_POINT("start-journal-open");
@@ -525,6 +536,7 @@ void node_close(struct node *n)
     executor_free(n->executor);
     workers_free(n->workers);
     loop_free(n->loop);
+    evidence_close(n->evidence);
     journal_close(n->journal);
     feed_free(n->feed);
     txpool_free(n->pool);
@@ -616,6 +628,21 @@ err_t node_validators(struct node *n, const address_t **out, size_t *count, stru
         err = copy_validators(out, count, arena, extra.validators, extra.validator_count);
     db_abort(txn);
     return err;
+}
+
+err_t node_missing_validators(struct node *n, const address_t **out, size_t *count,
+                              struct arena *arena)
+{
+    pthread_mutex_lock(&n->status_lock);
+    const err_t err = copy_validators(out, count, arena, n->missing, n->missing_count);
+    pthread_mutex_unlock(&n->status_lock);
+    return err;
+}
+
+err_t node_evidence(struct node *n, const struct node_evidence **out, size_t *count,
+                    struct arena *arena)
+{
+    return evidence_list(n->evidence, out, count, arena);
 }
 
 err_t node_propose_vote(struct node *n, const address_t *who, bool add)

@@ -100,6 +100,7 @@ struct node_status {
     bool accepting_txs; ///< false when the disk is nearly full
     uint64_t stalled_s; ///< how long a block has been overdue; 0: it is not (10 s are usual)
     char stall_why[NODE_STALL_WHY_MAX]; ///< "2 of 4 validators missing: 0x.. 0x.."
+    const char *stall_hint; ///< what brings it back; a literal, NULL or empty: it does not stand
 };
 void node_status(struct node *n, struct node_status *out);
 
@@ -181,9 +182,14 @@ void node_unlisten(struct node *n, uint64_t id);
 
 /// --- validators ---
 
-/// The validators in force for block `number` (<= head + 1), sorted. ERR_NOT_FOUND, ERR_FULL
+/// The validators in force for block `number` (<= head + 1), sorted; for a block of the past that a
+/// contract names them for, none: its header has no list. ERR_NOT_FOUND, ERR_FULL
 MUST_USE err_t node_validators(struct node *n, const address_t **out, size_t *count,
                                struct arena *arena, uint64_t number);
+/// The validators of the next height from whom nothing has been heard lately, this node never
+/// among them. Empty on a node that does not validate: it is told nothing. ERR_FULL
+MUST_USE err_t node_missing_validators(struct node *n, const address_t **out, size_t *count,
+                                       struct arena *arena);
 /// This node's wish: vote an address in or out when it proposes.
 MUST_USE err_t node_propose_vote(struct node *n, const address_t *who, bool add);
 MUST_USE err_t node_discard_vote(struct node *n, const address_t *who);
@@ -193,6 +199,21 @@ struct pending_vote {
 };
 MUST_USE err_t node_pending_votes(struct node *n, const struct pending_vote **out, size_t *count,
                                   struct arena *arena);
+
+/// Two payloads that one validator signed for one height and round, and that differ: whoever has
+/// them can see it (consensus/qbft/message.h says what is signed).
+struct node_evidence {
+    address_t author;
+    const char *message; ///< "proposal", "prepare", "commit", "round change"
+    uint64_t height;
+    uint32_t round;
+    uint64_t seen_s; ///< unix time
+    bytes_t a, b;    ///< [payload, signature] as on the wire
+};
+/// Everything that this node has seen of it, oldest first, verified now from the signatures alone.
+/// At most 1,000; bytes are in `arena`. ERR_FULL
+MUST_USE err_t node_evidence(struct node *n, const struct node_evidence **out, size_t *count,
+                             struct arena *arena);
 
 /// --- without a node: is a stored chain sealed as it should be? (`cairnd verify`) ---
 

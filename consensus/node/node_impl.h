@@ -21,6 +21,7 @@
 #include "consensus/qbft/qbft.h"
 #include "consensus/qbft/validators.h"
 
+struct evidence;
 struct executor;
 struct feed;
 struct journal;
@@ -71,6 +72,8 @@ struct node {
     struct node_status status;                      ///< status_lock
     address_t next_validators[QBFT_MAX_VALIDATORS]; ///< status_lock; of head + 1
     size_t next_validator_count;                    ///< status_lock
+    address_t missing[QBFT_MAX_VALIDATORS];         ///< status_lock; see stall.h
+    size_t missing_count;                           ///< status_lock
     struct pending_vote wishes[64];                 ///< status_lock: votes to cast when proposing
     size_t wish_count;                              ///< status_lock
 
@@ -81,6 +84,7 @@ struct node {
     struct workers *workers;
     struct jobs jobs; ///< on the workers
     struct journal *journal;
+    struct evidence *evidence; ///< who signed two different things
     struct feed *feed;
     struct signer *signer;
     struct executor *executor;

@@ -472,6 +472,14 @@ void peering_relay(struct peering *p, enum qbft_code code, bytes_t wire, const a
     p2p_packet_free(packet);
 }
 
+bool peering_connected(struct peering *p, const address_t *who)
+{
+    for (struct peer *q = peering_next(p, NULL); q != NULL; q = peering_next(p, q)) {
+        if (address_eq(&q->address, who)) return true;
+    }
+    return false;
+}
+
 void peering_blame(struct peering *p, uint64_t conn, const char *why)
 {
     struct peer *peer = peering_find(p, conn);

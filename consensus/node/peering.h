@@ -43,6 +43,9 @@ void peering_on_txs(struct peering *p, const hash_t *hashes, size_t count, uint6
 /// What became of a block that sync had imported.
 void peering_import_done(struct peering *p, uint64_t number, enum sync_verdict verdict);
 
+/// Is there an open line with this node?
+bool peering_connected(struct peering *p, const address_t *who);
+
 /// Adds a static node and calls it, or forgets it and cuts its line.
 void peering_change(struct peering *p, const struct enode *whom, bool add);
 

@@ -273,6 +273,17 @@ err_t qbft_message_decode(struct qbft_message *out, struct arena *arena, unsigne
     return OK;
 }
 
+err_t qbft_payload_decode(struct qbft_payload *out, enum qbft_code code, bytes_t in)
+{
+    struct rlp_reader r = rlp_reader(in);
+    bytes_t block;
+    struct qbft_payload p;
+    TRY(read_signed(&r, &p, &block, code));
+    TRY(rlp_expect_end(&r));
+    *out = p;
+    return OK;
+}
+
 static err_t recover_author(struct qbft_payload *p, const struct qbft_crypto *crypto)
 {
     return crypto->recover(crypto->ctx, &p->author, &p->signature, &p->signing_hash);

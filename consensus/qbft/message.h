@@ -92,6 +92,11 @@ struct qbft_message {
 MUST_USE err_t qbft_message_decode(struct qbft_message *out, struct arena *arena, unsigned code,
                                    bytes_t in);
 
+/// Decodes one signed payload that stands alone, as evidence keeps it. The author is not
+/// recovered; a Proposal's digest is left zero, for it is its block's. Borrows `in`.
+/// @return ERR_MALFORMED, ERR_LIMIT
+MUST_USE err_t qbft_payload_decode(struct qbft_payload *out, enum qbft_code code, bytes_t in);
+
 /// Recovers the authors of the message, of everything embedded and of a commit seal. Dear (one
 /// recovery per signature): a worker's job.
 /// @return ERR_INVALID if an author cannot be recovered. A seal that cannot is no error: it

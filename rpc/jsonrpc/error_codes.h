@@ -16,6 +16,7 @@ enum {
     RPC_METHOD_NOT_FOUND = -32601,
     RPC_INVALID_PARAMS = -32602,
     RPC_INTERNAL = -32603,
+    RPC_NOT_ENABLED = -32604, ///< Besu's: not with this network's settings
     RPC_SERVER = -32000,
     RPC_NOT_AVAILABLE = -32001,
     RPC_TX_REJECTED = -32003,

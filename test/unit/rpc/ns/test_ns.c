@@ -331,6 +331,7 @@ static void check_rest(struct ns_fixture *f)
     cr_expect_eq(number_at(v, "timeout"), 4);
     cr_expect_gt(number_at(v, "guardHeight"), 0);
     cr_expect(json_is_false(json_object_get(v, "equivocationSelf")));
+    cr_expect(json_is_null(json_object_get(v, "stall")), "blocks come");
     const uint64_t height = number_at(v, "height");
     json_decref(v);
     v = ask(f, "qbft_getSignerMetrics", "[\"earliest\"]");
@@ -339,6 +340,10 @@ static void check_rest(struct ns_fixture *f)
     cr_expect_eq(number_at(json_array_get(v, 0), "proposedBlockCount"), height - 2);
     json_decref(v);
     expect_error(f, "qbft_getSignerMetrics", "[\"0x5\",\"0x5\"]", -32602, "invalid params");
+    v = ask(f, "qbft_getEvidence", "[]");
+    cr_expect_eq(json_array_size(v), 0, "nobody lied");
+    cr_expect(json_is_array(v));
+    json_decref(v);
     v = ask(f, "qbft_getRequestTimeoutSeconds", "[]");
     cr_expect_eq(json_integer_value(v), 4);
     json_decref(v);
