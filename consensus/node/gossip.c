@@ -93,6 +93,20 @@ void gossip_block(struct peering *p, uint64_t number, const hash_t *hash)
     (void)desk_put(p->clerk, &a->task); // a full desk: those behind ask by themselves
 }
 
+void gossip_range(struct peering *p, uint64_t number, const hash_t *hash)
+{
+    struct buf b;
+    struct peer *next = NULL;
+    buf_init(&b, 256);
+    eth_block_range_encode(&b, &(struct eth_block_range){0, number, *hash});
+    for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
+        next = peering_next(p, q);
+        if (q->eth >= ETH_WITH_RANGES)
+            conn_send(q->conn, P2P_ETH, ETH_BLOCK_RANGE_UPDATE, buf_bytes(&b), P2P_ANSWER);
+    }
+    buf_deinit(&b);
+}
+
 /// --- transactions ---
 
 /// Sends whole transactions that the pool still has.

@@ -314,7 +314,7 @@ static const char *check_status(const struct peering *p, const struct eth_status
 /// The number of a head that a Status names: before eth/69 only its difficulty tells.
 static uint64_t height_of(const struct peering *p, unsigned version, const struct eth_status *s)
 {
-    if (version >= 69) return s->latest;
+    if (version >= ETH_WITH_RANGES) return s->latest;
     u256_t height;
     if (u256_sub(&height, &s->total_difficulty, &p->node->genesis.header.difficulty) ||
         !u256_fits_u64(&height))
@@ -538,6 +538,7 @@ void peering_on_head(struct peering *p, const struct qbft_head *head)
     struct sync_view view;
     sync_look(p->sync, &view);
     if (!view.syncing && head->number != 0) gossip_block(p, head->number, &head->hash);
+    if (head->number % RANGE_EVERY == 0) gossip_range(p, head->number, &head->hash);
 }
 
 static void on_tick(uv_timer_t *t)

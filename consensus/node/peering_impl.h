@@ -19,6 +19,7 @@
 #define REQUESTS_PER_S 100U ///< that one peer is answered
 #define REQUESTS_BURST 200U
 #define REQUESTS_IN_HAND 16U
+#define RANGE_EVERY 32U ///< blocks, after which the range on offer is told (eth/69)
 #define SHOWN_PEERS NODE_PEERS_MAX
 #define SAID_MESSAGES 8U
 #define GONE_PEERS 256U
@@ -109,5 +110,7 @@ void peer_learns_block(struct peer *peer, const hash_t *hash);
 void peer_learns_tx(struct peer *peer, const hash_t *hash);
 /// Tells a new peer what waits in the pool.
 void gossip_greet(struct peering *p, struct peer *peer);
+/// Tells those who speak eth/69 what blocks there are.
+void gossip_range(struct peering *p, uint64_t number, const hash_t *hash);
 /// Announces a stored block to everybody who has not got it.
 void gossip_block(struct peering *p, uint64_t number, const hash_t *hash);

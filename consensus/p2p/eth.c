@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "consensus/p2p/eth.h"
 
-#define VERSION_WITHOUT_DIFFICULTY 69U ///< from which on Status names a range of blocks
-#define VERSION_WITH_SIZES 68U         ///< from which on announcements name type and size
+#define VERSION_WITH_SIZES 68U ///< from which on announcements name type and size
 
 const char *eth_code_name(unsigned code)
 {
@@ -58,7 +57,7 @@ void eth_status_encode(struct buf *out, unsigned version, const struct eth_statu
     const size_t list = rlp_list_begin(out);
     rlp_put_u64(out, version);
     rlp_put_u64(out, status->network_id);
-    if (version < VERSION_WITHOUT_DIFFICULTY) {
+    if (version < ETH_WITH_RANGES) {
         rlp_put_u256(out, &status->total_difficulty);
         rlp_put_hash(out, &status->head);
         rlp_put_hash(out, &status->genesis);
@@ -83,7 +82,7 @@ err_t eth_status_decode(struct eth_status *out, unsigned version, bytes_t payloa
         return FAIL(MISMATCH, "status: of another version than both sides agreed on");
     memset(out, 0, sizeof *out);
     TRY(rlp_read_u64(&list, &out->network_id));
-    if (version < VERSION_WITHOUT_DIFFICULTY) {
+    if (version < ETH_WITH_RANGES) {
         TRY(rlp_read_u256(&list, &out->total_difficulty));
         TRY(rlp_read_fixed(&list, out->head.b, sizeof out->head.b));
         TRY(rlp_read_fixed(&list, out->genesis.b, sizeof out->genesis.b));
@@ -262,7 +261,7 @@ void eth_receipts_put(struct buf *out, unsigned version, const struct receipt *r
 {
     const size_t list = rlp_list_begin(out);
     for (size_t i = 0; i < count; i++) {
-        if (version < VERSION_WITHOUT_DIFFICULTY)
+        if (version < ETH_WITH_RANGES)
             put_receipt_with_bloom(out, &receipts[i]);
         else
             put_receipt_without_bloom(out, &receipts[i]);

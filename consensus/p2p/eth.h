@@ -50,6 +50,9 @@ const char *eth_code_name(unsigned code);
 #define ETH_HASHES_MAX 4096U                       ///< hashes in one announcement
 #define ETH_ANSWER_BYTES ((size_t)2 * 1024 * 1024) ///< after which an answer ends
 
+/// The version from which on Status and updates name a range of blocks instead of a difficulty.
+#define ETH_WITH_RANGES 69U
+
 /// --- status ---
 
 struct eth_status {
