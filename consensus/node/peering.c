@@ -280,6 +280,8 @@ static void on_closed(void *ctx, struct conn *c, enum p2p_reason reason, bool by
     if (peer->has_status)
         LOG_INF("p2p", "peer gone", "peer=%s address=%s by=%s why=%s", conn_address(c),
                 hex_address(&peer->address).s, by_peer ? "peer" : "us", why);
+    else if (reason == P2P_ALREADY) // both had called at once
+        LOG_DBG("p2p", "second line closed", "peer=%s", conn_address(c));
     else
         LOG_WRN("p2p", "peer refused", "peer=%s client=%s by=%s why=%s", conn_address(c),
                 session_client(conn_session(c)), by_peer ? "peer" : "us", why);
