@@ -22,7 +22,8 @@ static const struct command commands[] = {
      "examples:\n"
      "  cairnd init --genesis net/genesis.json --data-dir node\n"
      "  cairnd key new --data-dir node            then the key, and cairnd --data-dir node\n"},
-    {"network", cmd_network, "network init: keys, genesis and one folder per node", NULL},
+    {"network", cmd_network,
+     "network init: keys, genesis, a folder per node; network up: run them all here", NULL},
     {"check", cmd_check, "everything run would refuse, without opening a port",
      "cairnd check [flags of run]\n\n"
      "examples:\n"
@@ -79,7 +80,8 @@ static int help(void)
     config_print_help(stdout);
     (void)printf("\nexamples:\n"
                  "  cairnd --dev                              a throw-away network at once\n"
-                 "  cairnd network init --validators 1 --chain-id 20482 --dir net\n"
+                 "  cairnd network init --validators 4 --chain-id 20482 --dir net\n"
+                 "  cairnd network up net                     all four here, logs merged\n"
                  "  cairnd --data-dir net/validator-1         run it\n\n"
                  "exit codes: 0 done, 2 usage or configuration, 3 in use, 4 storage failed,\n"
                  "            5 data damaged, 6 genesis or version mismatch, 70 internal\n");
