@@ -14,6 +14,7 @@
 #define READ_BYTES ((size_t)64 * 1024)
 #define WRITE_BYTES ((size_t)128 * 1024) ///< encrypted ahead of the socket
 #define WRITE_MS 20000U
+#define CALL_MS 5000U
 #define TICK_MS 500U
 
 struct conn {
@@ -33,11 +34,13 @@ struct conn {
     char address[64];
     void *slot;
     uint64_t closed_at_ms;
+    uint64_t called_at_ms; ///< when connecting began; 0: not yet
     bool we_called;
     bool resolving;
     bool writing;
     bool open;    ///< past Hello
     bool told;    ///< the handler has heard of it and not yet of its end
+    bool ended;   ///< its end has been said to whom it concerns
     bool closing; ///< the socket is on its way out
 };
 
@@ -172,6 +175,7 @@ static void not_reached(struct conn *c, const char *why)
 static void on_end(struct conn *c, const struct session_event *ev)
 {
     const struct net_handlers *h = &c->net->options.handlers;
+    c->ended = true;
     c->closed_at_ms = now_ms(c->net);
     if (c->told) {
         c->told = false;
@@ -184,18 +188,29 @@ static void on_end(struct conn *c, const struct session_event *ev)
 /// --- from session to socket ---
 
 static void pump(struct conn *c);
+static void tell(struct conn *c);
+
+/// The socket is of no use any more: says so to the handler, then cuts.
+static void lose(struct conn *c, const char *why)
+{
+    session_close(c->session, P2P_TCP_ERROR, why);
+    tell(c);
+    cut(c);
+}
 
 static void on_written(uv_write_t *w, int status)
 {
     struct conn *c = w->data;
     c->writing = false;
+    if (c->closing) return;
     if (status != 0)
-        cut(c);
+        lose(c, "connection lost");
     else
         pump(c);
 }
 
-/// Writes what waits; a session that has ended is cut once it has said so.
+/// Writes what waits; a session that has ended is cut once it has said so and its end is told.
+/// Tells nothing itself, for the handler may be in the middle of sending: the tick does.
 static void pump(struct conn *c)
 {
     if (c->closing || c->writing || c->session == NULL) return;
@@ -203,7 +218,7 @@ static void pump(struct conn *c)
     buf_clear(&c->out);
     session_output(c->session, &c->out, WRITE_BYTES);
     if (c->out.len == 0) {
-        if (session_ended(c->session)) cut(c);
+        if (session_ended(c->session) && c->ended) cut(c);
         return;
     }
     uv_buf_t b = uv_buf_init((char *)c->out.data, (unsigned)c->out.len);
@@ -212,7 +227,7 @@ static void pump(struct conn *c)
     c->write_since_ms = now_ms(c->net);
     if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &b, 1, on_written) != 0) {
         c->writing = false;
-        cut(c);
+        session_close(c->session, P2P_TCP_ERROR, "connection lost");
     }
 }
 
@@ -281,12 +296,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *b)
         session_receive(c->session, bytes_make(b->base, (size_t)len), now_ms(c->net));
         tell(c);
     } else if (len < 0) {
-        session_close(c->session, P2P_TCP_ERROR, "connection lost");
-        struct session_event ev;
-        while (session_next(c->session, &ev)) {
-            if (ev.kind == SESSION_EV_CLOSED) on_end(c, &ev);
-        }
-        cut(c);
+        lose(c, "connection lost");
     }
 }
 
@@ -364,6 +374,7 @@ static void connect_to(struct conn *c, const struct sockaddr *to)
            to->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
     address_text(c->address, &c->from);
     c->connect.data = c;
+    c->called_at_ms = now_ms(c->net);
     const int status = uv_tcp_connect(&c->connect, &c->tcp, to, on_connected);
     if (status != 0) not_reached(c, uv_strerror(status));
 }
@@ -408,15 +419,17 @@ void net_call(struct net *net, const struct enode *whom)
 
 static void tick_line(struct conn *c, uint64_t now)
 {
-    if (c->closing || c->session == NULL) return;
+    if (c->closing) return;
+    if (c->session == NULL) { // the kernel would go on trying for minutes
+        if (c->called_at_ms != 0 && now - c->called_at_ms > CALL_MS) not_reached(c, "no answer");
+        return;
+    }
     session_tick(c->session, now);
     tell(c);
     const bool stuck = c->writing && now - c->write_since_ms > WRITE_MS;
     const bool late = session_ended(c->session) && now - c->closed_at_ms > SESSION_GOODBYE_MS;
     if (!stuck && !late) return;
-    session_close(c->session, P2P_TCP_ERROR, "it does not read what it is sent");
-    tell(c);
-    cut(c);
+    lose(c, "it does not read what it is sent");
 }
 
 static void on_tick(uv_timer_t *t)
