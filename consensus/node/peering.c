@@ -289,6 +289,7 @@ static void on_closed(void *ctx, struct conn *c, enum p2p_reason reason, bool by
     const uint64_t id = peer->id;
     *conn_slot(c) = NULL;
     map_deinit(&peer->known_txs);
+    free(peer->later);
     free(peer);
     if (known_to_sync) tell_sync_gone(p, id);
 }
@@ -539,6 +540,8 @@ void peering_on_head(struct peering *p, const struct qbft_head *head)
     peering_sync(p, &ev);
     struct sync_view view;
     sync_look(p->sync, &view);
+    // What came too early to be kept is repeated word for word, and must be new then.
+    if (view.syncing) map_clear(&p->seen);
     if (!view.syncing && head->number != 0) gossip_block(p, head->number, &head->hash);
     if (head->number % RANGE_EVERY == 0) gossip_range(p, head->number, &head->hash);
 }
@@ -549,6 +552,11 @@ static void on_tick(uv_timer_t *t)
     struct enode whom;
     if (p->stopping) return;
     while (peers_next_call(p->peers, &whom, peering_now(p))) net_call(p->net, &whom);
+    struct peer *next = NULL;
+    for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
+        next = peering_next(p, q);
+        peering_ask_txs(p, q); // what was not answered in time makes room
+    }
     struct sync_event ev = {.kind = SYNC_EV_TICK};
     peering_sync(p, &ev);
     show(p);

@@ -70,7 +70,7 @@ static void answer(struct task *t)
 }
 
 /// A token bucket: so many requests a second, and some at once.
-static bool may_ask(const struct peering *p, struct peer *peer)
+static bool has_token(const struct peering *p, struct peer *peer)
 {
     const uint64_t now = peering_now(p);
     const uint64_t more = (now - peer->tokens_ms) * REQUESTS_PER_S / 1000;
@@ -79,17 +79,19 @@ static bool may_ask(const struct peering *p, struct peer *peer)
         peer->tokens =
             more > REQUESTS_BURST - peer->tokens ? REQUESTS_BURST : peer->tokens + (uint32_t)more;
     }
-    if (peer->tokens == 0 || peer->in_hand == REQUESTS_IN_HAND) return false;
+    if (peer->tokens == 0) return false;
     peer->tokens--;
     return true;
 }
 
 static void on_request(struct peering *p, struct peer *peer, unsigned code, bytes_t payload)
 {
-    if (!may_ask(p, peer)) {
+    if (!has_token(p, peer)) {
         peering_useless(p, peer, "more requests than are answered");
         return;
     }
+    // Not its fault: after a stall many may come at once. It asks again, or somebody else.
+    if (peer->in_hand == REQUESTS_IN_HAND) return;
     struct request *r = calloc(1, sizeof *r);
     if (r == NULL) return;
     *r = (struct request){.task = {answer, request_free},
@@ -184,14 +186,19 @@ static void on_transactions(struct peering *p, struct peer *peer, bytes_t payloa
     (void)desk_put(p->clerk, &d->task); // a full desk: transactions are the first to be lost
 }
 
-/// Is this transaction neither here nor on its way?
-static bool is_wanted(struct peering *p, const hash_t *hash)
+static bool is_here(struct peering *p, const hash_t *hash)
 {
     struct node *n = p->node;
     pthread_mutex_lock(&n->pool_lock);
     const bool here = txpool_find(n->pool, hash) != NULL;
     pthread_mutex_unlock(&n->pool_lock);
-    if (here) return false;
+    return here;
+}
+
+/// Is this transaction neither here nor on its way?
+static bool is_wanted(struct peering *p, const hash_t *hash)
+{
+    if (is_here(p, hash)) return false;
     const uint64_t now = peering_now(p);
     uint64_t *asked_ms = map_put(&p->wanted, hash, NULL);
     if (asked_ms == NULL) {
@@ -207,11 +214,46 @@ static bool is_wanted(struct peering *p, const hash_t *hash)
 static void ask_for(struct peer *peer, const hash_t *hashes, size_t count)
 {
     struct buf b;
-    if (count == 0) return;
     buf_init(&b, 64 + count * 33);
     eth_get_encode(&b, 1, hashes, count);
     conn_send(peer->conn, P2P_ETH, ETH_GET_POOLED, buf_bytes(&b), P2P_WHENEVER);
     buf_deinit(&b);
+}
+
+static void ask_later(struct peer *peer, const hash_t *hash)
+{
+    if (peer->later == NULL) peer->later = calloc(ASK_LATER, sizeof *peer->later);
+    if (peer->later == NULL || peer->later_count == ASK_LATER) return;
+    peer->later[(peer->later_first + peer->later_count++) % ASK_LATER] = *hash;
+}
+
+/// Takes the next ones that have not come by another way.
+static size_t next_to_ask(struct peering *p, struct peer *peer, hash_t out[ETH_POOLED_MAX])
+{
+    size_t count = 0;
+    while (count < ETH_POOLED_MAX && peer->later_count != 0) {
+        const hash_t *hash = &peer->later[peer->later_first];
+        if (!is_here(p, hash)) out[count++] = *hash;
+        peer->later_first = (peer->later_first + 1) % ASK_LATER;
+        peer->later_count--;
+    }
+    return count;
+}
+
+// A network that has been stalled brings thousands of announcements at once, of a few transactions
+// each: they are gathered, or the requests would be more than anybody answers.
+void peering_ask_txs(struct peering *p, struct peer *peer)
+{
+    const uint64_t now = peering_now(p);
+    hash_t ask[ETH_POOLED_MAX];
+    if (peer->asking != 0 && now - peer->asked_ms >= WANTED_MS) peer->asking = 0;
+    while (peer->asking < ASK_AT_ONCE) {
+        const size_t count = next_to_ask(p, peer, ask);
+        if (count == 0) return;
+        ask_for(peer, ask, count);
+        peer->asking++;
+        peer->asked_ms = now;
+    }
 }
 
 static void on_pooled_hashes(struct peering *p, struct peer *peer, bytes_t payload)
@@ -220,19 +262,14 @@ static void on_pooled_hashes(struct peering *p, struct peer *peer, bytes_t paylo
     size_t count = 0;
     if (told == NULL) return;
     const err_t err = eth_pooled_decode(told, &count, ETH_HASHES_MAX, peer->eth, payload);
-    hash_t ask[ETH_POOLED_MAX];
-    size_t asking = 0;
     for (size_t i = 0; err_ok(err) && i < count; i++) {
         peer_learns_tx(peer, &told[i].hash);
-        if (told[i].size > TX_MAX_BYTES || !is_wanted(p, &told[i].hash)) continue;
-        ask[asking++] = told[i].hash;
-        if (asking < ETH_POOLED_MAX) continue;
-        ask_for(peer, ask, asking);
-        asking = 0;
+        if (told[i].size <= TX_MAX_BYTES && is_wanted(p, &told[i].hash))
+            ask_later(peer, &told[i].hash);
     }
     free(told);
     if (err_ok(err))
-        ask_for(peer, ask, asking);
+        peering_ask_txs(p, peer);
     else
         breach(peer, err.why);
 }
@@ -328,8 +365,12 @@ void peering_on_eth(struct peering *p, struct peer *peer, unsigned code, bytes_t
         on_block_range(p, peer, payload);
         return;
     case ETH_TRANSACTIONS:
+        on_transactions(p, peer, payload, false);
+        return;
     case ETH_POOLED:
-        on_transactions(p, peer, payload, code == ETH_POOLED);
+        on_transactions(p, peer, payload, true);
+        if (peer->asking != 0) peer->asking--;
+        peering_ask_txs(p, peer);
         return;
     case ETH_NEW_POOLED_HASHES:
         on_pooled_hashes(p, peer, payload);

@@ -16,6 +16,8 @@
 #define SEEN_MESSAGES 4096U ///< QBFT messages that came before
 #define WANTED_TXS 4096U    ///< transactions asked for and not yet here
 #define WANTED_MS 5000U     ///< after which somebody else is asked
+#define ASK_AT_ONCE 4U      ///< requests for transactions that one peer has at one time
+#define ASK_LATER 8192U     ///< announced transactions per peer that wait for their turn
 #define REQUESTS_PER_S 100U ///< that one peer is answered
 #define REQUESTS_BURST 200U
 #define REQUESTS_IN_HAND 16U
@@ -39,6 +41,11 @@ struct peer {
     uint32_t tokens; ///< requests that are answered now
     uint64_t tokens_ms;
     unsigned in_hand; ///< requests on the desk
+    hash_t *later;    ///< announced, to be asked for: a ring of ASK_LATER; NULL until needed
+    size_t later_first;
+    size_t later_count;
+    unsigned asking;   ///< our requests for transactions that it has not answered
+    uint64_t asked_ms; ///< the last of them
 };
 
 /// An own QBFT message of the height in progress, for validators that join later: nobody asks for
@@ -99,6 +106,9 @@ void peering_useless(struct peering *p, struct peer *peer, const char *why);
 
 /// One eth message of a peer whose Status has come.
 void peering_on_eth(struct peering *p, struct peer *peer, unsigned code, bytes_t payload);
+
+/// Asks for announced transactions, as many as may be asked for now.
+void peering_ask_txs(struct peering *p, struct peer *peer);
 
 /// --- gossip ---
 
