@@ -232,8 +232,8 @@ void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool 
     if (!was_on || k->we_called) k->calling = false;
     if (k->lines != 0) return;
     k->calling = false;
-    // A line that held for a while was worth calling for: start again from the shortest wait.
-    if (was_on && !breach && now_ms - k->since_ms > PEERS_BACKOFF_MAX_MS) k->backoff_ms = 0;
+    // A line that held for longer than the wait was worth calling for: start again from the shortest.
+    if (was_on && !breach && now_ms - k->since_ms > k->backoff_ms) k->backoff_ms = 0;
     k->backoff_ms = k->backoff_ms == 0 ? PEERS_BACKOFF_MIN_MS : 2 * k->backoff_ms;
     if (k->backoff_ms > PEERS_BACKOFF_MAX_MS) k->backoff_ms = PEERS_BACKOFF_MAX_MS;
     k->call_at_ms = now_ms + k->backoff_ms;

@@ -66,6 +66,20 @@ Test(peers, backoff)
     cr_expect_eq(peers_deadline(p), UINT64_MAX);
     peers_off_line(p, &ids[1], true, false, now + 60000);
     cr_expect_eq(peers_deadline(p), now + 61000);
+    // So does one that held for longer than the wait before it, but not a shorter one.
+    static const struct {
+        uint64_t held;
+        uint64_t wait;
+    } lines[] = {{500, 2000}, {1900, 4000}, {4100, 1000}, {1001, 1000}, {1000, 2000}};
+    now += 61000;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        cr_assert(peers_next_call(p, &n, now));
+        cr_expect(on(1, true, now));
+        now += lines[i].held;
+        peers_off_line(p, &ids[1], true, false, now);
+        cr_expect_eq(peers_deadline(p), now + lines[i].wait, "line %zu", i);
+        now += lines[i].wait;
+    }
     cr_expect(peers_remove_static(p, &ids[1]));
     cr_expect_not(peers_remove_static(p, &ids[1]));
     cr_expect_eq(peers_deadline(p), UINT64_MAX);
