@@ -7,6 +7,7 @@
 #include "chain/state/genesis_state.h"
 #include "chain/store/guard.h"
 #include "consensus/node/node.h"
+#include "consensus/p2p/enode.h"
 #include "rpc/cairnd/command.h"
 #include "rpc/cairnd/dev.h"
 #include "rpc/cairnd/notify.h"
@@ -329,16 +330,18 @@ static void say_ready(const struct run *r)
 {
     struct node_status st;
     char forks[512];
+    char enode[ENODE_TEXT_MAX];
     node_status(r->node, &st);
+    if (!node_enode(r->node, enode, sizeof enode)) (void)snprintf(enode, sizeof enode, "off");
     put_forks(forks, sizeof forks, &r->genesis.config);
     const char *url = service_url(r->service);
     LOG_INF("node", "started",
             "version=%s identity=%s data=%s chain=%" PRIu64 " genesis=%s forks=%s head=%" PRIu64
-            " validator=%s validates=%s validators=%zu rpc=%s",
+            " validator=%s validates=%s validators=%zu rpc=%s p2p=%s",
             CAIRND_VERSION, r->identity, r->data_dir, r->genesis.config.chain_id,
             hex_hash(node_genesis_hash(r->node)).s, forks, st.head_number,
             hex_address(&st.validator).s, st.is_validator ? "yes" : "no", st.validator_count,
-            url != NULL ? url : "off");
+            url != NULL ? url : "off", enode);
     warn_of_risks(r, &st);
     (void)printf("ready %s\n", url != NULL ? url : "rpc off");
     (void)fflush(stdout);
