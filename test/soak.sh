@@ -78,7 +78,7 @@ part trie-batches env CAIRN_TRIE_BATCHES=200000 CAIRN_SEED="$seed" \
     "$build/release/test/unit_chain" --filter 'nodes/*' --jobs 2
 
 # ---- nodes under faults ---------------------------------------------------------------------------
-for scenario in kill9 kill9_points ioerr powercut bitflip; do
+for scenario in kill9 kill9_points ioerr powercut bitflip net_kill9 net_partition; do
     part "$(echo "$scenario" | tr _ -)-long" "$python" test/e2e/run.py --bin "$build/release" "${scenario}_long"
 done
 

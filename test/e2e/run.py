@@ -22,8 +22,10 @@ CI = [
     "smoke", "cli", "wallet", "wallet_tx", "wallet_keys", "wallet_round", "wallet_dao", "hostile_rpc", "statetest", "transitions",
     # What a kill, a disk or a file may do to a node, and what it says of itself.
     "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut", "diskfull", "talk", "backup",
+    # Four validators and what happens between them.
+    "net_smoke", "net_kill9", "net_partition",
 ]
-SOAK = ["kill9_long", "kill9_points_long", "ioerr_long", "powercut_long", "bitflip_long"]
+SOAK = ["kill9_long", "kill9_points_long", "ioerr_long", "powercut_long", "bitflip_long", "net_kill9_long", "net_partition_long"]
 
 
 def main():

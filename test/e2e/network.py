@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network of real cairnd processes whose links can be cut. Every node calls the others through
+a relay of this process, one listener for each directed pair, so that a partition needs no
+privileges:
+
+    node 1 --call--> relay 1>2 --call--> node 2
+
+Ports are the kernel's choice, also after a restart: the relays are told where a node listens."""
+
+import asyncio
+import json
+import os
+import pathlib
+import re
+import signal
+import threading
+import time
+
+from harness import Node, expect, wait_until
+from load import Load
+
+CHAIN_ID = 20482
+SENDERS = 40  # of one node's load
+
+
+class Link:
+    """The lines that one node has begun to another one."""
+
+    def __init__(self):
+        self.port = None  # of our listener
+        self.target = None  # (host, port) of the node; None: it is not there
+        self.up = True  # False: lines are refused, and those that exist are cut
+        self.flowing = True  # False: nothing arrives and nobody is told
+        self.latency_s = 0.0
+        self.tear = False  # the next bytes arrive in part, then the line is cut
+        self.lines = set()
+
+
+class Relays:
+    """All links, on a thread of their own. Every change is made there."""
+
+    def __init__(self, pairs, rng):
+        self.rng = rng
+        self.links = {pair: Link() for pair in pairs}
+        self.loop = asyncio.new_event_loop()
+        self.changed = None
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self._call(self._open())
+
+    def _call(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+
+    async def _open(self):
+        self.changed = asyncio.Condition()
+        for link in self.links.values():
+            def accept(reader, writer, link=link):
+                return self._line(link, reader, writer)
+            server = await asyncio.start_server(accept, "127.0.0.1", 0)
+            link.port = server.sockets[0].getsockname()[1]
+
+    async def _line(self, link, reader, writer):
+        line = None
+        try:
+            if not link.up or link.target is None:
+                return
+            there_reader, there_writer = await asyncio.open_connection(*link.target)
+            line = (writer, there_writer)
+            link.lines.add(line)
+            ways = [asyncio.ensure_future(self._way(link, reader, there_writer)),
+                    asyncio.ensure_future(self._way(link, there_reader, writer))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+            there_writer.close()
+        except OSError:
+            pass
+        finally:
+            link.lines.discard(line)
+            writer.close()
+
+    async def _way(self, link, reader, writer):
+        """One direction of a line, until it ends."""
+        try:
+            while True:
+                data = await reader.read(65536)
+                if not data:
+                    return
+                if link.latency_s > 0:
+                    await asyncio.sleep(link.latency_s)
+                async with self.changed:
+                    await self.changed.wait_for(lambda: link.flowing)
+                if link.tear:
+                    link.tear = False
+                    writer.write(data[: self.rng.randrange(len(data))])
+                    return
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            return
+
+    def change(self, pairs, **settings):
+        """Sets `up`, `flowing`, `latency_s`, `tear` or `target` of these links."""
+        async def apply():
+            async with self.changed:
+                for pair in pairs:
+                    link = self.links[pair]
+                    for name, value in settings.items():
+                        setattr(link, name, value)
+                    if not link.up:
+                        for line in link.lines:
+                            for writer in line:
+                                writer.transport.abort()
+                self.changed.notify_all()
+        self._call(apply())
+
+    def close(self):
+        async def end():
+            for link in self.links.values():
+                for line in list(link.lines):
+                    for writer in line:
+                        writer.transport.abort()
+            self.loop.call_soon(self.loop.stop)
+        asyncio.run_coroutine_threadsafe(end(), self.loop)
+        self.thread.join(10)
+
+
+class Network:
+    """`cairnd network init`, and its nodes numbered from 0: validators, then observers."""
+
+    def __init__(self, sandbox, rng, validators=4, observers=0, period="200ms", request_timeout="1s",
+                 load_each=0, signers=None):
+        self.sandbox = sandbox
+        self.rng = rng
+        self.dir = sandbox.dir / "net"
+        self.count = validators + observers
+        self.validators = validators
+        sandbox.program(
+            "cairnd", "network", "init", "--validators", validators, "--observers", observers, "--chain-id", CHAIN_ID,
+            "--block-period", period, "--request-timeout", request_timeout, "--dir", self.dir,
+        )
+        self.names = ([f"validator-{i + 1}" for i in range(validators)]
+                      + [f"observer-{i + 1}" for i in range(observers)])
+        summary = json.loads((self.dir / "network.json").read_text())
+        self.addresses = [node["address"].lower() for node in summary["nodes"]]
+        keys = [re.match(r"enode://([0-9a-f]{128})@", node["enode"]).group(1) for node in summary["nodes"]]
+        self.raws = []
+        funds = []
+        for i in range(self.count if load_each else 0):
+            accounts = ["--accounts", SENDERS, "--seed", rng.randrange(1 << 32)]
+            funds += sandbox.program("tools/presign", "addresses", *accounts).split()
+            self.raws.append(sandbox.program("tools/presign", "transfers", *accounts, "--each",
+                                             -(-load_each // SENDERS), "--chain-id", CHAIN_ID).split())
+        self._rewrite_genesis(funds, signers)
+        self.relays = Relays([(i, j) for i in range(self.count) for j in range(self.count) if i != j], rng)
+        for i in range(self.count):
+            enodes = [f"enode://{keys[j]}@127.0.0.1:{self.relays.links[i, j].port}"
+                      for j in range(self.count) if j != i]
+            (self.data(i) / "static-nodes.json").write_text(json.dumps(enodes))
+        self.nodes = [self._node(i) for i in range(self.count)]
+        self.loads = {}
+
+    def _rewrite_genesis(self, funds, signers):
+        genesis = json.loads((self.dir / "genesis.json").read_text())
+        for address in funds:
+            genesis["alloc"][address.removeprefix("0x")] = {"balance": hex(1000 * 10**18)}
+        # A capped timeout that a test can wait for twice.
+        genesis["config"]["qbft"]["maxrequesttimeoutseconds"] = 4
+        if signers is not None:
+            wanted = sorted(self.addresses[i].removeprefix("0x") for i in signers)
+            items = b"".join(b"\x94" + bytes.fromhex(a) for a in wanted)
+            content = b"\xa0" + bytes(32) + rlp_list(items) + b"\xc0\x80\xc0"
+            genesis["extraData"] = "0x" + rlp_list(content).hex()
+        text = json.dumps(genesis)
+        for name in self.names:
+            (self.dir / name / "genesis.json").write_text(text)
+
+    def data(self, i):
+        return self.dir / self.names[i]
+
+    def sign_log(self, i):
+        return self.sandbox.dir / f"signed-{i}.log"
+
+    def _node(self, i):
+        # The build with named places also notes down every message it signs.
+        node = Node(self.sandbox.binaries / "crash" / "cairnd",
+                    ["run", "--data-dir", self.data(i), "--rpc-listen", "127.0.0.1:0"],
+                    self.sandbox.dir / f"{self.names[i]}.log",
+                    {"CAIRN_SIGN_LOG": str(self.sign_log(i)), "CAIRND_P2P_LISTEN": "127.0.0.1:0"})
+        self.sandbox.nodes.append(node)
+        return node
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, _value, _trace):
+        for load in self.loads.values():
+            load.stopping = True
+        for node in self.nodes:
+            node.kill()
+        self.relays.close()
+
+    # ---- nodes ----
+
+    def port(self, i):
+        """Where the node listens for peers, as its last start has said."""
+        return int(re.findall(r" p2p=enode://[0-9a-f]+@127\.0\.0\.1:([0-9]+)",
+                              self.nodes[i].log_path.read_text(errors="replace"))[-1])
+
+    def start(self, *which):
+        for i in which or range(self.count):
+            self.nodes[i].start()
+            self.relays.change([(j, i) for j in range(self.count) if j != i],
+                               target=("127.0.0.1", self.port(i)))
+            if i in self.loads:
+                self.loads[i].reconnect(self.nodes[i].rpc())
+
+    def kill(self, *which):
+        for i in which:
+            self.nodes[i].process.send_signal(signal.SIGKILL)
+        for i in which:
+            self.nodes[i].kill()
+
+    def stop(self, *which):
+        for i in which or range(self.count):
+            if self.is_running(i):
+                expect(self.nodes[i].stop() == 0, f"{self.names[i]} stops with exit code 0")
+
+    def is_running(self, i):
+        return self.nodes[i].process is not None and self.nodes[i].process.poll() is None
+
+    def running(self):
+        return [i for i in range(self.count) if self.is_running(i)]
+
+    def call(self, i, method, *params):
+        rpc = self.nodes[i].rpc()
+        try:
+            return rpc.call(method, *params)
+        finally:
+            rpc.close()
+
+    def head(self, i):
+        return int(self.call(i, "eth_blockNumber"), 16)
+
+    def wait_head(self, number, *which, seconds=30):
+        """All of these nodes are at this block, or above."""
+        for i in which or self.running():
+            wait_until(lambda i=i: self.head(i) >= number, f"{self.names[i]} at block {number} (it is at "
+                       f"{self.head(i)}; its log ends:\n{self.nodes[i].tail(8)})", seconds)
+
+    def wait_blocks(self, more, *which, seconds=30):
+        """All of these have so many blocks more than the best of them had. @return the number"""
+        which = which or self.running()
+        number = max(self.head(i) for i in which) + more
+        self.wait_head(number, *which, seconds=seconds)
+        return number
+
+    def wait_peers(self, count, *which, seconds=20):
+        for i in which or self.running():
+            wait_until(lambda i=i: int(self.call(i, "net_peerCount"), 16) == count, f"{count} peers of {self.names[i]}",
+                       seconds)
+
+    # ---- links ----
+
+    def between(self, one, other):
+        """Both directions of every link between two groups."""
+        return [pair for a in one for b in other for pair in ((a, b), (b, a))]
+
+    def split(self, one, other, silently):
+        """No byte goes from one group to the other. Silently: as if the cable were cut."""
+        pairs = self.between(one, other)
+        if silently:
+            self.relays.change(pairs, flowing=False)
+        else:
+            self.relays.change(pairs, up=False)
+
+    def heal(self):
+        self.relays.change(self.relays.links, up=True, flowing=True, latency_s=0.0)
+
+    # ---- load ----
+
+    def start_load(self, *which, interval=0.04):
+        """Transfers by RPC to each of these nodes, from senders of its own."""
+        for i in which or self.running():
+            self.loads[i] = Load(self.raws[i], batch=4, interval=interval)
+            self.loads[i].start(self.nodes[i].rpc())
+
+    def stop_load(self):
+        for i, load in self.loads.items():
+            load.stop()
+            expect(not load.refused, f"{self.names[i]} refused: {load.refused[:3]}")
+
+    # ---- what must hold ----
+
+    def check_acknowledged(self, seconds=60):
+        """Each acknowledged transaction is in a block. @return how many"""
+        rpc = self.nodes[self.running()[0]].rpc()
+        hashes = [tx for load in self.loads.values() for tx in load.acknowledged]
+        deadline = time.monotonic() + seconds
+        waiting = hashes
+        while waiting:
+            some = waiting[:100]
+            answers = rpc.batch([("eth_getTransactionReceipt", [tx]) for tx in some])
+            for tx, answer in zip(some, answers):
+                expect(answer is None or answer["status"] == "0x1", f"{tx}: {answer}")
+            left = [tx for tx, answer in zip(some, answers) if answer is None]
+            expect(time.monotonic() < deadline, f"{len(left)} of {len(some)} acknowledged are in no block: {left[:3]}")
+            waiting = left + waiting[100:]
+        rpc.close()
+        return len(hashes)
+
+    def check_equal(self):
+        """One chain: the same block at every height of the running nodes. @return the height"""
+        which = self.running()
+        height = min(self.head(i) for i in which)
+        chains = []
+        for i in which:
+            rpc = self.nodes[i].rpc()
+            chain = []
+            for begin in range(0, height + 1, 100):
+                answers = rpc.batch([("eth_getBlockByNumber", [hex(n), False])
+                                     for n in range(begin, min(begin + 100, height + 1))])
+                chain += [(block["hash"], block["stateRoot"]) for block in answers]
+            chains.append(chain)
+            rpc.close()
+        for n in range(height + 1):
+            seen = {chain[n] for chain in chains}
+            expect(len(seen) == 1, f"block {n} differs: {seen}")
+        return height
+
+    def check_signed(self):
+        """No validator has ever said two things in one round, or gone back. @return messages"""
+        count = 0
+        for i in range(self.count):
+            said, last = {}, (0, 0)
+            for line in self.sign_log(i).read_text().splitlines() if self.sign_log(i).exists() else []:
+                kind, height, round_, digest = line.rsplit(" ", 3)
+                at = (int(height), int(round_))
+                before = said.setdefault((kind, at), digest)
+                expect(before == digest, f"{self.names[i]} signed two of {kind} at {at}: {before} and {digest}")
+                expect(at >= last, f"{self.names[i]} signed {kind} at {at} after {last}")
+                last = at
+                count += 1
+        return count
+
+    def check_logs(self):
+        for i in range(self.count):
+            path = self.nodes[i].log_path
+            for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+                bad = [w for w in (" ERROR ", "assert", "Sanitizer", "breaks a rule", "than are answered") if w in line]
+                expect(not bad, f"{self.names[i]} says: {line}")
+
+    def check_deep(self, i):
+        """Stops the node, and executes its chain again."""
+        self.stop(i)
+        self.sandbox.program("cairnd", "verify", "--deep", "--data-dir", self.data(i))
+
+
+def rlp_list(content):
+    if len(content) < 56:
+        return bytes([0xC0 + len(content)]) + content
+    size = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes([0xF7 + len(size)]) + size + content
+
+
+def resources(node):
+    """(descriptors, resident KiB) of a process."""
+    pid = node.process.pid
+    pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return len(os.listdir(f"/proc/{pid}/fd")), pages * os.sysconf("SC_PAGE_SIZE") // 1024
