@@ -67,6 +67,7 @@ struct session {
     struct buf in;      ///< received, not yet understood
     size_t in_at;       ///< of it, already done
     size_t frame_size;  ///< with has_header
+    uint64_t part_ms;   ///< since when the frame at in_at is coming
     struct buf plain;   ///< unpacked payload of the last message
     struct buf raw_out; ///< handshake packet, Hello and an early Disconnect: sent as they are
     struct queue_of waiting[P2P_URGENCIES];
@@ -74,6 +75,7 @@ struct session {
 
     uint64_t started_ms;
     uint64_t heard_ms;
+    uint64_t pinged_ms; ///< with pinged
     uint64_t now_ms;
 
     enum p2p_reason reason; ///< why it ended
@@ -248,9 +250,24 @@ void session_free(struct session *s)
     free(s);
 }
 
+/// Both handshake packets are known: frames from here on.
+static err_t start_frames(struct session *s)
+{
+    struct rlpx_secrets secrets;
+    err_t err = rlpx_handshake_secrets(&s->handshake, &secrets);
+    if (err_ok(err)) err = rlpx_frames_init(&s->frames, &secrets);
+    secret_wipe(&secrets, sizeof secrets);
+    rlpx_handshake_wipe(&s->handshake);
+    return err;
+}
+
 void session_close(struct session *s, enum p2p_reason reason, const char *why)
 {
     const enum session_state before = s->state;
+    bool frames = before == STATE_HELLO;
+    if (before == STATE_ACCEPT) // who has proved his key may know why: the answer, then the reason
+        frames =
+            err_ok(rlpx_handshake_write(&s->handshake, &s->raw_out)) && err_ok(start_frames(s));
     closed(s, reason, false, why);
     struct buf payload;
     buf_init(&payload, 16);
@@ -258,7 +275,7 @@ void session_close(struct session *s, enum p2p_reason reason, const char *why)
     rlp_put_u64(&payload, reason);
     rlp_list_end(&payload, list);
     if (before == STATE_OPEN) send_base(s, ID_DISCONNECT, buf_bytes(&payload));
-    if (before == STATE_HELLO) write_plain(s, ID_DISCONNECT, buf_bytes(&payload));
+    if (frames) write_plain(s, ID_DISCONNECT, buf_bytes(&payload));
     buf_deinit(&payload);
 }
 
@@ -287,23 +304,17 @@ static void put_hello(const struct session *s, struct buf *out)
     rlp_list_end(out, list);
 }
 
-/// Both handshake packets are known: frames from here on, Hello first.
-static err_t start_frames(struct session *s)
+/// Both handshake packets are known: our Hello.
+static err_t say_hello(struct session *s)
 {
-    struct rlpx_secrets secrets;
-    err_t err = rlpx_handshake_secrets(&s->handshake, &secrets);
-    if (err_ok(err)) err = rlpx_frames_init(&s->frames, &secrets);
-    secret_wipe(&secrets, sizeof secrets);
-    rlpx_handshake_wipe(&s->handshake);
-    TRY(err);
     struct buf hello;
     buf_init(&hello, SESSION_HELLO_MAX);
     put_hello(s, &hello);
-    TRY(buf_status(&hello));
-    write_plain(s, ID_HELLO, buf_bytes(&hello));
+    const err_t err = buf_status(&hello);
+    if (err_ok(err)) write_plain(s, ID_HELLO, buf_bytes(&hello));
     buf_deinit(&hello);
     s->state = STATE_HELLO;
-    return OK;
+    return err;
 }
 
 void session_accept(struct session *s)
@@ -311,6 +322,7 @@ void session_accept(struct session *s)
     if (s->state != STATE_ACCEPT) return;
     err_t err = rlpx_handshake_write(&s->handshake, &s->raw_out);
     if (err_ok(err)) err = start_frames(s);
+    if (err_ok(err)) err = say_hello(s);
     if (!err_ok(err)) closed(s, P2P_BREACH, false, err.why);
 }
 
@@ -410,9 +422,15 @@ static bool on_hello(struct session *s, bytes_t payload, struct session_event *o
 
 /// --- input ---
 
+static size_t unread(const struct session *s)
+{
+    return s->in.len - s->in_at;
+}
+
 void session_receive(struct session *s, bytes_t in, uint64_t now_ms)
 {
     if (s->state == STATE_CLOSED || in.len == 0) return;
+    if (unread(s) == 0 && !s->has_header) s->part_ms = now_ms;
     s->now_ms = s->heard_ms = now_ms;
     s->pinged = false;
     if (s->in_at != 0) { // what was understood makes room
@@ -422,11 +440,6 @@ void session_receive(struct session *s, bytes_t in, uint64_t now_ms)
     }
     buf_put(&s->in, in);
     if (!err_ok(buf_status(&s->in))) breach(s, "more bytes than a message may have");
-}
-
-static size_t unread(const struct session *s)
-{
-    return s->in.len - s->in_at;
 }
 
 /// The handshake packet of the other side, once it is whole.
@@ -446,7 +459,8 @@ static bool on_handshake(struct session *s, struct session_event *out)
         return false;
     }
     if (s->has_peer) { // we called: his answer
-        const err_t started = start_frames(s);
+        err_t started = start_frames(s);
+        if (err_ok(started)) started = say_hello(s);
         if (!err_ok(started)) closed(s, P2P_BREACH, false, started.why);
         return false;
     }
@@ -482,6 +496,7 @@ static bool next_frame(struct session *s, bytes_t *data)
     *data = bytes_make(s->in.data + s->in_at, s->frame_size);
     s->in_at += body;
     s->has_header = false;
+    s->part_ms = s->now_ms; // of the next one, if it has begun
     return true;
 }
 
@@ -656,6 +671,11 @@ bool session_has_output(const struct session *s)
 
 /// --- time ---
 
+static bool frame_begun(const struct session *s)
+{
+    return s->has_header || unread(s) != 0;
+}
+
 uint64_t session_deadline(const struct session *s)
 {
     switch (s->state) {
@@ -663,8 +683,13 @@ uint64_t session_deadline(const struct session *s)
     case STATE_ACCEPT:
     case STATE_HELLO:
         return s->started_ms + SESSION_HANDSHAKE_MS;
-    case STATE_OPEN:
-        return s->heard_ms + (s->pinged ? SESSION_SILENCE_MS : SESSION_PING_MS);
+    case STATE_OPEN: {
+        // From the ping, not from the last that was heard: this node may itself have stood still.
+        const uint64_t silence = s->pinged ? s->pinged_ms + SESSION_SILENCE_MS - SESSION_PING_MS
+                                           : s->heard_ms + SESSION_PING_MS;
+        const uint64_t frame = s->part_ms + SESSION_FRAME_MS;
+        return frame_begun(s) && frame < silence ? frame : silence;
+    }
     case STATE_CLOSED:
         return s->now_ms + SESSION_GOODBYE_MS;
     }
@@ -677,10 +702,13 @@ void session_tick(struct session *s, uint64_t now_ms)
     s->now_ms = now_ms;
     if (s->state != STATE_OPEN) {
         closed(s, P2P_PING_TIMEOUT, false, "no handshake in time");
+    } else if (frame_begun(s) && now_ms >= s->part_ms + SESSION_FRAME_MS) {
+        session_close(s, P2P_TCP_ERROR, "a frame that does not end");
     } else if (s->pinged) {
         session_close(s, P2P_PING_TIMEOUT, "silent in spite of a ping");
     } else {
         s->pinged = true;
+        s->pinged_ms = now_ms;
         send_base(s, ID_PING, LIT("\xc0"));
     }
 }

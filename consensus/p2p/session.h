@@ -34,6 +34,7 @@
 #define SESSION_HANDSHAKE_MS 5000U ///< until Hello has come
 #define SESSION_PING_MS 15000U     ///< of silence before a Ping
 #define SESSION_SILENCE_MS 30000U  ///< of silence before the end
+#define SESSION_FRAME_MS 30000U    ///< from a frame's first byte to its last
 #define SESSION_GOODBYE_MS 2000U   ///< to get the Disconnect out
 
 /// Why a connection ends (rlpx.md, "Disconnect").
@@ -128,7 +129,8 @@ bool session_next(struct session *s, struct session_event *out);
 /// Lets the caller in: answers his handshake and says Hello.
 void session_accept(struct session *s);
 
-/// Ends the session: says so to the peer if he can understand it. SESSION_EV_CLOSED follows.
+/// Ends the session: says so to the peer if he can understand it, a caller who has proved his key
+/// among them. SESSION_EV_CLOSED follows.
 void session_close(struct session *s, enum p2p_reason reason, const char *why);
 
 /// Queues a message. What the peer does not speak, or what comes after the end, is dropped.

@@ -236,6 +236,29 @@ Test(session, damaged_handshakes)
     }
 }
 
+/// Goal: a caller who is not let in hears why, and nothing else.
+Test(session, refused_caller)
+{
+    struct session *a = caller(&id_b);
+    struct session *b = called();
+    struct told ta = {.len = 0};
+    struct session_event ev;
+    struct buf wire;
+    buf_init(&wire, 65536);
+    session_output(a, &wire, 65536);
+    session_receive(b, buf_bytes(&wire), 1000);
+    cr_assert(session_next(b, &ev));
+    cr_expect_eq(ev.kind, SESSION_EV_KEY);
+    session_close(b, P2P_ALREADY, "again");
+    cr_assert(session_next(b, &ev));
+    cr_expect_eq(ev.kind, SESSION_EV_CLOSED);
+    cr_expect(carry(b, a, &ta, 7));
+    cr_expect_str_eq(ta.text, "closed(5 peer) ");
+    buf_deinit(&wire);
+    session_free(a);
+    session_free(b);
+}
+
 Test(session, wrong_key)
 {
     struct session *a = caller(&id_a); // the called one does not own that key
@@ -269,6 +292,58 @@ Test(session, silence)
     listen_to(b, &tb);
     cr_expect(session_has_output(b), "a pong");
     buf_deinit(&lost);
+    session_free(a);
+    session_free(b);
+}
+
+/// Goal: a node that stood still for minutes asks before it leaves everybody.
+Test(session, late_tick)
+{
+    struct session *a = caller(&id_b);
+    struct session *b = called();
+    struct told ta = {.len = 0}, tb = {.len = 0};
+    meet(a, b, &ta, &tb, 65536);
+    session_tick(a, 300000);
+    session_tick(a, 300500);
+    cr_expect_not(session_ended(a));
+    cr_expect_eq(session_deadline(a), 300000 + SESSION_SILENCE_MS - SESSION_PING_MS);
+    meet(a, b, &ta, &tb, 65536);
+    session_tick(a, 300000 + SESSION_SILENCE_MS - SESSION_PING_MS);
+    cr_expect_not(session_ended(a), "a pong came");
+    session_free(a);
+    session_free(b);
+}
+
+/// Goal: a frame has 30 s, however often a byte of it comes; pings do not save it.
+Test(session, frame_in_drops)
+{
+    struct session *a = caller(&id_b);
+    struct session *b = called();
+    struct told ta = {.len = 0}, tb = {.len = 0};
+    meet(a, b, &ta, &tb, 65536);
+    tb.len = 0;
+    cr_expect(err_ok(session_send_bytes(a, P2P_ETH, 4, LIT("\xc1\x01"), P2P_ANSWER)));
+    cr_expect(err_ok(session_send_bytes(a, P2P_ETH, 4, LIT("\xc1\x02"), P2P_ANSWER)));
+    struct buf wire;
+    buf_init(&wire, 65536);
+    session_output(a, &wire, 65536);
+    const size_t frame = wire.len / 2;
+    uint64_t now = 20000;
+    session_receive(b, bytes_make(wire.data, frame + 1), now); // one and a bit
+    listen_to(b, &tb);
+    cr_expect_str_eq(tb.text, "msg(eth 4 2) ");
+    for (size_t at = frame + 1; at < frame + 6; at++) {
+        now += 5000;
+        session_tick(b, now);
+        session_receive(b, bytes_make(wire.data + at, 1), now);
+        listen_to(b, &tb);
+        cr_expect_not(session_ended(b), "after %zu bytes", at - frame);
+    }
+    cr_expect_eq(session_deadline(b), 20000 + SESSION_FRAME_MS);
+    session_tick(b, 20000 + SESSION_FRAME_MS);
+    listen_to(b, &tb);
+    cr_expect_str_eq(tb.text, "msg(eth 4 2) closed(1 us) ");
+    buf_deinit(&wire);
     session_free(a);
     session_free(b);
 }
