@@ -26,6 +26,7 @@ struct conn {
     uv_connect_t connect;
     uv_getaddrinfo_t resolve;
     uv_write_t write;
+    uv_shutdown_t shutdown;
     struct buf out; ///< being written
     uint64_t write_since_ms;
     struct session *session; ///< NULL while a call is under way
@@ -41,6 +42,8 @@ struct conn {
     bool open;    ///< past Hello
     bool told;    ///< the handler has heard of it and not yet of its end
     bool ended;   ///< its end has been said to whom it concerns
+    bool goodbye; ///< the peer is told why it ends
+    bool half;    ///< and all of that is written
     bool closing; ///< the socket is on its way out
 };
 
@@ -177,6 +180,7 @@ static void on_end(struct conn *c, const struct session_event *ev)
     const struct net_handlers *h = &c->net->options.handlers;
     c->ended = true;
     c->closed_at_ms = now_ms(c->net);
+    c->goodbye = !ev->closed.by_peer && session_has_output(c->session);
     if (c->told) {
         c->told = false;
         h->closed(h->ctx, c, ev->closed.reason, ev->closed.by_peer, ev->closed.why);
@@ -209,6 +213,26 @@ static void on_written(uv_write_t *w, int status)
         pump(c);
 }
 
+static void on_half(uv_shutdown_t *rq, int status)
+{
+    struct conn *c = rq->data;
+    if (status != 0) cut(c);
+}
+
+/// All is said. What the peer goes on sending is read and dropped until it hangs up too, or its time
+/// is over (tick_line): a socket that is closed on unread bytes takes back the reason.
+static void hang_up(struct conn *c)
+{
+    if (!c->goodbye) {
+        cut(c);
+        return;
+    }
+    if (c->half) return;
+    c->half = true;
+    c->shutdown.data = c;
+    if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_half) != 0) cut(c);
+}
+
 /// Writes what waits; a session that has ended is cut once it has said so and its end is told.
 /// Tells nothing itself, for the handler may be in the middle of sending: the tick does.
 static void pump(struct conn *c)
@@ -218,7 +242,7 @@ static void pump(struct conn *c)
     buf_clear(&c->out);
     session_output(c->session, &c->out, WRITE_BYTES);
     if (c->out.len == 0) {
-        if (session_ended(c->session) && c->ended) cut(c);
+        if (session_ended(c->session) && c->ended) hang_up(c);
         return;
     }
     uv_buf_t b = uv_buf_init((char *)c->out.data, (unsigned)c->out.len);
