@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Other people's clients (ethers, viem, cast) and EVMs against ours. Packages of
+# Other people's clients (ethers, viem, cast), peers and EVMs against ours. Packages of
 # test/package-lock.json are installed into build/interop.
 #
 # usage: test/interop/run.sh [DIR with cairnd]
@@ -22,7 +22,7 @@ export CAIRN_NODE_MODULES
 
 skipped=
 failed=0
-for client in ethers viem websocket vote; do
+for client in ethers viem websocket vote devp2p devp2p_hostile; do
     "$NODE" "$root/test/interop/$client.mjs" || failed=$((failed + 1))
 done
 if "$work/node_modules/.bin/cast" --version >/dev/null 2>&1; then
