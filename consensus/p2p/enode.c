@@ -41,6 +41,7 @@ static bool read_port(bytes_t digits, uint16_t *out)
 static bool host_is_sane(bytes_t host, bool brackets)
 {
     if (host.len == 0 || host.len > ENODE_HOST_MAX) return false;
+    if (brackets && memchr(host.data, ':', host.len) == NULL) return false; // it is IPv6 there
     for (size_t i = 0; i < host.len; i++) {
         const uint8_t c = host.data[i];
         const bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
