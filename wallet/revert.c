@@ -59,6 +59,7 @@ static const struct known_error errors[] = {
     {"NotAggregator(address,address)", "this window belongs to aggregator %1, not to %0",
      "cairn round next"},
     {"BadProof()", "a proof or signature does not verify", NULL},
+    {"NotValidator(address)", "%0 is not in the set of validators", "cairn call ValidatorSet getValidators"},
     {"Unknown(bytes32)", "nothing has the identifier %0", NULL},
     {"Tainted(bytes32)", "version %0 was revoked", NULL},
     {"BadParameter(bytes32)", "the parameter %n0 is out of its bounds", NULL},

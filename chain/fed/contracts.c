@@ -17,6 +17,7 @@ const address_t fed_contract_address[FED_CONTRACTS] = {
     [FED_ROUNDS_EXTENSION] = {{0xb3, 0x0a, 0x10, 0x34, 0x39, 0x98, 0x4e, 0xaa, 0xe0, 0xbc, 0x68, 0xb1, 0x25, 0xaa, 0x05, 0x48, 0xe9, 0xe0, 0xc2, 0xd2}},
     [FED_ROUNDS] = {{0xa0, 0x5a, 0xf8, 0x43, 0xf0, 0xf4, 0x17, 0x63, 0x3a, 0x68, 0x2c, 0x3c, 0xb2, 0xc6, 0x48, 0x6b, 0x18, 0x0b, 0xa0, 0xbc}},
     [FED_CAIRN_GOVERNOR] = {{0x0e, 0xa5, 0xbc, 0x8c, 0x95, 0xfe, 0xc0, 0xbe, 0xed, 0xa1, 0xa2, 0x75, 0xfc, 0x71, 0xfe, 0x8c, 0xc8, 0x27, 0x05, 0x67}},
+    [FED_VALIDATOR_SET] = {{0xab, 0x51, 0xfa, 0x03, 0x88, 0xeb, 0x41, 0x14, 0x52, 0xeb, 0xbb, 0x5d, 0x4e, 0x45, 0x7f, 0x90, 0x3d, 0xdb, 0x15, 0xaf}},
 };
 
 const char *const fed_contract_name[FED_CONTRACTS] = {
@@ -32,6 +33,7 @@ const char *const fed_contract_name[FED_CONTRACTS] = {
     [FED_ROUNDS_EXTENSION] = "RoundsExtension",
     [FED_ROUNDS] = "Rounds",
     [FED_CAIRN_GOVERNOR] = "CairnGovernor",
+    [FED_VALIDATOR_SET] = "ValidatorSet",
 };
 
 const address_t fed_deployer_address = {{0x58, 0xfb, 0x27, 0x25, 0x5e, 0x7c, 0xa2, 0xd8, 0xec, 0x35, 0x31, 0x4a, 0x72, 0xe4, 0xaf, 0xc7, 0xd0, 0xcc, 0xde, 0x65}};
@@ -106,6 +108,9 @@ const hash_t fed_event_topic[FED_EVENTS] = {
     [FED_TOPIC_CAIRN_GOVERNOR_VOTE_CAST_WITH_PARAMS] = {{0xe2, 0xba, 0xbf, 0xba, 0xc5, 0x88, 0x9a, 0x70, 0x9b, 0x63, 0xbb, 0x7f, 0x59, 0x8b, 0x32, 0x4e, 0x08, 0xbc, 0x5a, 0x4f, 0xb9, 0xec, 0x64, 0x7f, 0xb3, 0xcb, 0xc9, 0xec, 0x07, 0xeb, 0x87, 0x12}},
     [FED_TOPIC_CAIRN_GOVERNOR_VOTING_DELAY_SET] = {{0xc5, 0x65, 0xb0, 0x45, 0x40, 0x3d, 0xc0, 0x3c, 0x2e, 0xea, 0x82, 0xb8, 0x1a, 0x04, 0x65, 0xed, 0xad, 0x9e, 0x2e, 0x7f, 0xc4, 0xd9, 0x7e, 0x11, 0x42, 0x1c, 0x20, 0x9d, 0xa9, 0x3d, 0x7a, 0x93}},
     [FED_TOPIC_CAIRN_GOVERNOR_VOTING_PERIOD_SET] = {{0x7e, 0x3f, 0x7f, 0x07, 0x08, 0xa8, 0x4d, 0xe9, 0x20, 0x30, 0x36, 0xab, 0xaa, 0x45, 0x0d, 0xcc, 0xc8, 0x5a, 0xd5, 0xff, 0x52, 0xf7, 0x8c, 0x17, 0x0f, 0x3e, 0xdb, 0x55, 0xcf, 0x5e, 0x88, 0x28}},
+    [FED_TOPIC_VALIDATOR_SET_EIP712_DOMAIN_CHANGED] = {{0x0a, 0x63, 0x87, 0xc9, 0xea, 0x36, 0x28, 0xb8, 0x8a, 0x63, 0x3b, 0xb4, 0xf3, 0xb1, 0x51, 0x77, 0x0f, 0x70, 0x08, 0x51, 0x17, 0xa1, 0x5f, 0x9b, 0xf3, 0x78, 0x7c, 0xda, 0x53, 0xf1, 0x3d, 0x31}},
+    [FED_TOPIC_VALIDATOR_SET_VALIDATOR_ADDED] = {{0x90, 0x00, 0xb2, 0x09, 0x80, 0x58, 0x50, 0xa6, 0x50, 0x58, 0xf2, 0x13, 0x61, 0xa9, 0x97, 0x8c, 0xb3, 0x0f, 0x14, 0x13, 0xed, 0x55, 0x55, 0x53, 0xab, 0x52, 0xa5, 0x9b, 0x44, 0x0b, 0x5d, 0x99}},
+    [FED_TOPIC_VALIDATOR_SET_VALIDATOR_REMOVED] = {{0x50, 0xec, 0xbf, 0x35, 0xc0, 0xff, 0x09, 0x10, 0xf4, 0x8e, 0xca, 0xf4, 0x54, 0x71, 0xc4, 0x17, 0x81, 0xb5, 0x49, 0x23, 0x02, 0x64, 0xf6, 0xcb, 0x51, 0x99, 0x7d, 0x7d, 0x42, 0x5a, 0x02, 0xc3}},
 };
 
 const struct fed_item fed_items[] = {
@@ -501,6 +506,24 @@ const struct fed_item fed_items[] = {
     {FED_ITEM_FUNCTION, FED_CAIRN_GOVERNOR, UINT32_C(0x54fd4d50), FED_EVENTS, "version", "version()", "version() returns (string)"},
     {FED_ITEM_FUNCTION, FED_CAIRN_GOVERNOR, UINT32_C(0x3932abb1), FED_EVENTS, "votingDelay", "votingDelay()", "votingDelay() returns (uint256)"},
     {FED_ITEM_FUNCTION, FED_CAIRN_GOVERNOR, UINT32_C(0x02a251a3), FED_EVENTS, "votingPeriod", "votingPeriod()", "votingPeriod() returns (uint256)"},
+    {FED_ITEM_ERROR, FED_VALIDATOR_SET, UINT32_C(0xed3db8ac), FED_EVENTS, "NotValidator", "NotValidator(address)", "NotValidator(address who)"},
+    {FED_ITEM_EVENT, FED_VALIDATOR_SET, UINT32_C(0x0a6387c9), FED_TOPIC_VALIDATOR_SET_EIP712_DOMAIN_CHANGED, "EIP712DomainChanged", "EIP712DomainChanged()", "EIP712DomainChanged()"},
+    {FED_ITEM_EVENT, FED_VALIDATOR_SET, UINT32_C(0x9000b209), FED_TOPIC_VALIDATOR_SET_VALIDATOR_ADDED, "ValidatorAdded", "ValidatorAdded(address,uint256)", "ValidatorAdded(address indexed validator, uint256 count)"},
+    {FED_ITEM_EVENT, FED_VALIDATOR_SET, UINT32_C(0x50ecbf35), FED_TOPIC_VALIDATOR_SET_VALIDATOR_REMOVED, "ValidatorRemoved", "ValidatorRemoved(address,uint256)", "ValidatorRemoved(address indexed validator, uint256 count)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x714897df), FED_EVENTS, "MAX_VALIDATORS", "MAX_VALIDATORS()", "MAX_VALIDATORS() returns (uint256)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x7d46228c), FED_EVENTS, "NOMINATION_EPOCHS", "NOMINATION_EPOCHS()", "NOMINATION_EPOCHS() returns (uint256)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x7501e645), FED_EVENTS, "NOMINATION_TYPEHASH", "NOMINATION_TYPEHASH()", "NOMINATION_TYPEHASH() returns (bytes32)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0xf53c0968), FED_EVENTS, "SAFE_VALIDATORS", "SAFE_VALIDATORS()", "SAFE_VALIDATORS() returns (uint256)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x3fa24800), FED_EVENTS, "addValidator", "addValidator(address,uint256,bytes)", "addValidator(address validator, uint256 epoch, bytes signature)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x66a0c1e9), FED_EVENTS, "changesLeft", "changesLeft()", "changesLeft() returns (uint256)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x76671808), FED_EVENTS, "currentEpoch", "currentEpoch()", "currentEpoch() returns (uint256)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x84b0196e), FED_EVENTS, "eip712Domain", "eip712Domain()", "eip712Domain() returns (bytes1 fields, string name, string version, uint256 chainId, address verifyingContract, bytes32 salt, uint256[] extensions)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x4e4b3bef), FED_EVENTS, "epochBlocks", "epochBlocks()", "epochBlocks() returns (uint256)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0xb7ab4db5), FED_EVENTS, "getValidators", "getValidators()", "getValidators() returns (address[])"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0xfacd743b), FED_EVENTS, "isValidator", "isValidator(address)", "isValidator(address who) returns (bool found)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x3674186f), FED_EVENTS, "nominationDigest", "nominationDigest(address,uint256)", "nominationDigest(address validator, uint256 epoch) returns (bytes32)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0x40a141ff), FED_EVENTS, "removeValidator", "removeValidator(address)", "removeValidator(address validator)"},
+    {FED_ITEM_FUNCTION, FED_VALIDATOR_SET, UINT32_C(0xd33219b4), FED_EVENTS, "timelock", "timelock()", "timelock() returns (address)"},
 };
 
 const size_t fed_item_count = sizeof fed_items / sizeof fed_items[0];

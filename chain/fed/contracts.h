@@ -23,6 +23,7 @@ enum fed_contract {
     FED_ROUNDS_EXTENSION,
     FED_ROUNDS,
     FED_CAIRN_GOVERNOR,
+    FED_VALIDATOR_SET,
     FED_CONTRACTS ///< how many there are
 };
 
@@ -295,6 +296,20 @@ extern const address_t fed_sentinel_address;
 #define FED_SEL_CAIRN_GOVERNOR_VERSION UINT32_C(0x54fd4d50) ///< version()
 #define FED_SEL_CAIRN_GOVERNOR_VOTING_DELAY UINT32_C(0x3932abb1) ///< votingDelay()
 #define FED_SEL_CAIRN_GOVERNOR_VOTING_PERIOD UINT32_C(0x02a251a3) ///< votingPeriod()
+#define FED_SEL_VALIDATOR_SET_MAX_VALIDATORS UINT32_C(0x714897df) ///< MAX_VALIDATORS()
+#define FED_SEL_VALIDATOR_SET_NOMINATION_EPOCHS UINT32_C(0x7d46228c) ///< NOMINATION_EPOCHS()
+#define FED_SEL_VALIDATOR_SET_NOMINATION_TYPEHASH UINT32_C(0x7501e645) ///< NOMINATION_TYPEHASH()
+#define FED_SEL_VALIDATOR_SET_SAFE_VALIDATORS UINT32_C(0xf53c0968) ///< SAFE_VALIDATORS()
+#define FED_SEL_VALIDATOR_SET_ADD_VALIDATOR UINT32_C(0x3fa24800) ///< addValidator(address,uint256,bytes)
+#define FED_SEL_VALIDATOR_SET_CHANGES_LEFT UINT32_C(0x66a0c1e9) ///< changesLeft()
+#define FED_SEL_VALIDATOR_SET_CURRENT_EPOCH UINT32_C(0x76671808) ///< currentEpoch()
+#define FED_SEL_VALIDATOR_SET_EIP712_DOMAIN UINT32_C(0x84b0196e) ///< eip712Domain()
+#define FED_SEL_VALIDATOR_SET_EPOCH_BLOCKS UINT32_C(0x4e4b3bef) ///< epochBlocks()
+#define FED_SEL_VALIDATOR_SET_GET_VALIDATORS UINT32_C(0xb7ab4db5) ///< getValidators()
+#define FED_SEL_VALIDATOR_SET_IS_VALIDATOR UINT32_C(0xfacd743b) ///< isValidator(address)
+#define FED_SEL_VALIDATOR_SET_NOMINATION_DIGEST UINT32_C(0x3674186f) ///< nominationDigest(address,uint256)
+#define FED_SEL_VALIDATOR_SET_REMOVE_VALIDATOR UINT32_C(0x40a141ff) ///< removeValidator(address)
+#define FED_SEL_VALIDATOR_SET_TIMELOCK UINT32_C(0xd33219b4) ///< timelock()
 
 /// Selectors of custom errors, in the same form.
 #define FED_ERR_ACCESS_CONTROL_BAD_CONFIRMATION UINT32_C(0x6697b232) ///< AccessControlBadConfirmation()
@@ -366,6 +381,7 @@ extern const address_t fed_sentinel_address;
 #define FED_ERR_GOVERNOR_UNABLE_TO_CANCEL UINT32_C(0x8fe5d8a9) ///< GovernorUnableToCancel(uint256,address)
 #define FED_ERR_GOVERNOR_UNEXPECTED_PROPOSAL_STATE UINT32_C(0x31b75e4d) ///< GovernorUnexpectedProposalState(uint256,uint8,bytes32)
 #define FED_ERR_TOO_MANY_OPEN_PROPOSALS UINT32_C(0x2b954192) ///< TooManyOpenProposals(address)
+#define FED_ERR_NOT_VALIDATOR UINT32_C(0xed3db8ac) ///< NotValidator(address)
 
 /// First topics of events, as indices into fed_event_topic.
 enum fed_event {
@@ -436,6 +452,9 @@ enum fed_event {
     FED_TOPIC_CAIRN_GOVERNOR_VOTE_CAST_WITH_PARAMS, ///< VoteCastWithParams(address indexed voter, uint256 proposalId, uint8 support, uint256 weight, string reason, bytes params)
     FED_TOPIC_CAIRN_GOVERNOR_VOTING_DELAY_SET, ///< VotingDelaySet(uint256 oldVotingDelay, uint256 newVotingDelay)
     FED_TOPIC_CAIRN_GOVERNOR_VOTING_PERIOD_SET, ///< VotingPeriodSet(uint256 oldVotingPeriod, uint256 newVotingPeriod)
+    FED_TOPIC_VALIDATOR_SET_EIP712_DOMAIN_CHANGED, ///< EIP712DomainChanged()
+    FED_TOPIC_VALIDATOR_SET_VALIDATOR_ADDED, ///< ValidatorAdded(address indexed validator, uint256 count)
+    FED_TOPIC_VALIDATOR_SET_VALIDATOR_REMOVED, ///< ValidatorRemoved(address indexed validator, uint256 count)
     FED_EVENTS ///< how many there are
 };
 

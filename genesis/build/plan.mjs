@@ -35,6 +35,8 @@ export const params = {
   quorumPpm: param('uint256', '200000', 'quorum, ppm of the supply that can vote'),
   voteCapPpm: param('uint32', '250000', 'most votes of one account, ppm of the supply'),
   credentialedOnly: param('bool', true, 'whether only members vote'),
+  validators: param('address[]', [], 'validators of the first block; `cairnd network init` fills in its own'),
+  validatorEpochBlocks: param('uint256', '30000', 'blocks in which the set of validators changes by at most max(1, F)'),
 };
 
 export const steps = [
@@ -45,9 +47,9 @@ export const steps = [
     arg('address[]', ['@TimelockController', '@Rewards', '$treasury']), use('holders'), use('amounts')],
   ['Directory', arg('address', '@TimelockController'),
     arg('bytes32[]', ['TimelockController', 'CairnToken', 'Reputation', 'Members', 'ModelRegistry', 'FedAvg',
-      'MultiKrum', 'Rewards', 'Rounds', 'CairnGovernor'].map(ascii32)),
+      'MultiKrum', 'Rewards', 'Rounds', 'CairnGovernor', 'ValidatorSet'].map(ascii32)),
     arg('address[]', ['@TimelockController', '@CairnToken', '@Reputation', '@Members', '@ModelRegistry',
-      '@FedAvg', '@MultiKrum', '@Rewards', '@Rounds', '@CairnGovernor'])],
+      '@FedAvg', '@MultiKrum', '@Rewards', '@Rounds', '@CairnGovernor', '@ValidatorSet'])],
   ['Reputation', arg('address', '@Directory'), arg('address', '@TimelockController'), arg('address', '@Members')],
   ['Members', arg('address', '@TimelockController'), arg('address', '@Reputation'), use('members'),
     use('aggregators')],
@@ -66,6 +68,7 @@ export const steps = [
     arg('address', '@Reputation'), arg('address', '@Members'), use('votingDelayBlocks'), use('votingPeriodBlocks'),
     use('proposalThreshold'), use('quorumPpm'), use('lateQuorumBlocks'), use('voteCapPpm'),
     use('credentialedOnly')],
+  ['ValidatorSet', arg('address', '@TimelockController'), use('validatorEpochBlocks'), use('validators')],
 ];
 
 /** A name as left-aligned ASCII, the form of Directory's names and of channels. */

@@ -6,6 +6,8 @@ pragma solidity 0.8.28;
 
 /// The account is not on the list of members.
 error NotMember(address who);
+/// The account is not in the set of validators.
+error NotValidator(address who);
 /// The account has not committed to this round.
 error NotCommitted(address who);
 /// The transaction has too little gas for a step whose outcome must not depend on it.

@@ -49,13 +49,14 @@ struct network {
 // ---- flags --------------------------------------------------------------------------------
 
 // clang-format off
-enum flag { F_VALIDATORS, F_OBSERVERS, F_CHAIN_ID, F_PERIOD, F_EMPTY, F_TIMEOUT, F_EPOCH, F_GAS_LIMIT,
+enum flag { F_VALIDATORS, F_OBSERVERS, F_BY, F_CHAIN_ID, F_PERIOD, F_EMPTY, F_TIMEOUT, F_EPOCH, F_GAS_LIMIT,
             F_ZERO_BASE_FEE, F_ACCOUNTS, F_FUND, F_CONTRACTS, F_MEMBERS, F_GOV, F_HOSTS, F_P2P_PORT, F_RPC_PORT,
             F_DIR, F_FORCE, F_COUNT };
 static const struct { const char *name; const char *otherwise; enum setting_kind kind; uint64_t min; uint64_t max; const char *help; }
 flags[F_COUNT] = {
     [F_VALIDATORS]    = {"validators",         "4",     SETTING_COUNT,    1, NODES_MAX,          "nodes that make blocks"},
     [F_OBSERVERS]     = {"observers",          "0",     SETTING_COUNT,    0, NODES_MAX,          "nodes that follow"},
+    [F_BY]            = {"validators-by",      "header", SETTING_TEXT,   0, 0,                  "who changes the validators: header (their votes) or contract (the DAO)"},
     [F_CHAIN_ID]      = {"chain-id",           "20482", SETTING_COUNT,    1, INT64_MAX,          "the network's number in every signature"},
     [F_PERIOD]        = {"block-period",       "1s",    SETTING_DURATION, 10, 3600000,           "time between blocks"},
     [F_EMPTY]         = {"empty-block-period", "0s",    SETTING_DURATION, 0, 86400000,           "time between empty blocks (0: like the others)"},
@@ -212,7 +213,19 @@ static bool configure(struct network *net, int argc, char **argv, int *code)
                      host_count(net), net->validators + net->observers);
         return false;
     }
+    const bool by_contract = strcmp(text[F_BY], "contract") == 0;
+    if (!by_contract && strcmp(text[F_BY], "header") != 0) {
+        *code =
+            fail(EXIT_USAGE, "--validators-by is \"%s\"\nhint: want header or contract", text[F_BY]);
+        return false;
+    }
+    if (by_contract && number[F_CONTRACTS] == 0) {
+        *code = fail(EXIT_USAGE, "--validators-by contract needs the system contracts\n"
+                                 "hint: leave out --system-contracts off");
+        return false;
+    }
     net->plan = (struct genesis_plan){
+        .validators_by_contract = by_contract,
         .chain_id = number[F_CHAIN_ID],
         .gas_limit = number[F_GAS_LIMIT],
         .block_period_ms = number[F_PERIOD],

@@ -2,6 +2,7 @@
 #include "rpc/cairnd/genesis_file.h"
 
 #include "chain/base/hex.h"
+#include "chain/fed/contracts.h"
 #include "chain/types/extra_data.h"
 #include "rpc/jsonrpc/json_writer.h"
 
@@ -33,6 +34,8 @@ static void put_config(struct json_writer *w, const struct genesis_plan *plan)
     }
     jw_kv_int(w, "requesttimeoutseconds", (int64_t)plan->request_timeout_s);
     jw_kv_int(w, "epochlength", (int64_t)plan->epoch_length);
+    if (plan->validators_by_contract)
+        jw_kv_address(w, "validatorcontractaddress", &fed_contract_address[FED_VALIDATOR_SET]);
     jw_close(w, '}');
     jw_close(w, '}');
 }
@@ -45,7 +48,7 @@ static err_t put_extra_data(struct json_writer *w, struct arena *arena,
     const struct extra_data e = {
         .vanity = bytes_make(vanity, 32),
         .validators = plan->validators,
-        .validator_count = plan->validator_count,
+        .validator_count = plan->validators_by_contract ? 0 : plan->validator_count,
     };
     struct buf b;
     buf_init(&b, (size_t)1 << 20);
@@ -82,6 +85,20 @@ static int by_address(const void *a, const void *b)
     return address_cmp(&x->address, &y->address);
 }
 
+/// The plan's parameters: those given, and what the ValidatorSet must know of this network.
+static json_t *params_of(const struct genesis_plan *plan)
+{
+    json_t *params = json_object();
+    json_t *validators = json_array();
+    for (size_t i = 0; i < plan->validator_count; i++)
+        json_array_append_new(validators, json_string(hex_address(&plan->validators[i]).s));
+    json_object_set_new(params, "validators", validators);
+    json_object_set_new(params, "validatorEpochBlocks", json_integer((json_int_t)plan->epoch_length));
+    if (plan->system_params != NULL)
+        (void)json_object_update(params, (json_t *)(uintptr_t)plan->system_params);
+    return params;
+}
+
 /// Contracts and funds in one list, sorted; an account that is in both keeps its code and
 /// gets the money.
 static err_t put_alloc(struct json_writer *w, struct arena *arena, const struct genesis_plan *plan,
@@ -91,8 +108,11 @@ static err_t put_alloc(struct json_writer *w, struct arena *arena, const struct 
     size_t contract_count = 0;
     if (plan->system_contracts) {
         const struct system_site site = {plan->chain_id, plan->timestamp_s, plan->gas_limit};
-        TRY(system_contracts_alloc(&contracts, &contract_count, arena, plan->system_params, &site,
-                                   detail));
+        json_t *params = params_of(plan);
+        const err_t err =
+            system_contracts_alloc(&contracts, &contract_count, arena, params, &site, detail);
+        json_decref(params);
+        TRY(err);
     }
     const size_t cap = contract_count + plan->fund_count;
     struct alloc_account *all = ARENA_ARRAY(arena, struct alloc_account, cap);

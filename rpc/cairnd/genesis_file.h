@@ -29,10 +29,13 @@ struct genesis_plan {
     bool zero_base_fee;
     const address_t *validators;
     size_t validator_count;
+    bool validators_by_contract; ///< the ValidatorSet contract names them, not the headers
     const struct genesis_funds *funds;
     size_t fund_count;
     bool system_contracts;
-    const json_t *system_params; ///< of the deployment plan; NULL: defaults
+    /// Of the deployment plan; NULL: defaults. The ValidatorSet gets the plan's validators and
+    /// epoch length unless they are given here.
+    const json_t *system_params;
 };
 
 /// @return ERR_INVALID with `detail`, ERR_FULL

@@ -29,6 +29,7 @@
     X(Rounds)                                                                                      \
     X(RoundsExtension)                                                                             \
     X(TimelockController)                                                                          \
+    X(ValidatorSet)                                                                                \
     X(deployment)
 
 #define DECLARE(NAME)                                                                              \

@@ -17,6 +17,7 @@ import * as rounds from './test_rounds.mjs';
 import * as governor from './test_governor.mjs';
 import * as money from './test_money.mjs';
 import * as registry from './test_registry.mjs';
+import * as validators from './test_validators.mjs';
 
 if (process.argv[2] === '--params') {
   console.log(JSON.stringify(consortium, null, 2));
@@ -32,7 +33,7 @@ try {
   await selection.run(world);
   await world.setUp(selection.describe(world.demo[0].before));
   let start = await chain.snapshot();
-  for (const part of [registry, rounds, money, governor]) {
+  for (const part of [registry, rounds, money, governor, validators]) {
     for (const scene of part.scenes) {
       start = await chain.restore(start);
       await test(scene.name, () => scene.run(world));

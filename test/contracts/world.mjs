@@ -18,6 +18,8 @@ export const wallets = Array.from({ length: 7 }, (_, i) => new Wallet(id(`cairn 
 export const hospitals = wallets.map((w) => w.address.toLowerCase());
 export const validators = [1, 2, 3, 4].map((i) => address(0x100 + i));
 export const aggregators = [1, 2].map((i) => address(0x200 + i));
+/** Keys of the nodes that make blocks, and of some that would like to. */
+export const sealers = Array.from({ length: 3 }, (_, i) => new Wallet(id(`cairn test sealer ${i}`)));
 export const owner = address(0x300);
 export const stranger = address(0x666);
 
@@ -35,6 +37,8 @@ export const consortium = {
   lateQuorumBlocks: '5',
   proposalThreshold: String(1000n * TOKEN),
   unbondSeconds: '1000',
+  validators: [...sealers].reverse().map((w) => w.address.toLowerCase()),
+  validatorEpochBlocks: '50',
 };
 
 export const family = (policy, over = {}) => ({
@@ -53,7 +57,7 @@ export class World {
     this.chain = chain;
     for (const [key, name] of Object.entries({ token: 'CairnToken', members: 'Members', reputation: 'Reputation',
       registry: 'ModelRegistry', rewards: 'Rewards', rounds: 'Rounds', governor: 'CairnGovernor',
-      timelock: 'TimelockController', directory: 'Directory', fedAvg: 'FedAvg', multiKrum: 'MultiKrum' })) {
+      timelock: 'TimelockController', directory: 'Directory', validatorSet: 'ValidatorSet', fedAvg: 'FedAvg', multiKrum: 'MultiKrum' })) {
       this[key] = chain.contract(name);
     }
   }
