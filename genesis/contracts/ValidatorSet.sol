@@ -50,7 +50,7 @@ contract ValidatorSet is EIP712 {
     /// Adds `validator`, which signed its nomination in `epoch`.
     function addValidator(address validator, uint256 epoch, bytes calldata signature) external onlyGovernance {
         uint256 now_ = currentEpoch();
-        if (epoch > now_) revert TooEarly(epoch * epochBlocks);
+        if (epoch > now_) revert BadParameter("epoch");
         if (now_ - epoch >= NOMINATION_EPOCHS) revert TooLate((epoch + NOMINATION_EPOCHS) * epochBlocks);
         (address signer, ECDSA.RecoverError err, ) = ECDSA.tryRecover(nominationDigest(validator, epoch), signature);
         if (err != ECDSA.RecoverError.NoError || signer != validator) revert BadProof();

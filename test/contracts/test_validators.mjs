@@ -68,8 +68,8 @@ scene('validators: only a key that nominates itself, for this contract and latel
   for (const over of [{ chainId: 1 }, { verifyingContract: w.governor.address }, { name: 'other' }, { version: '2' }]) {
     await refuses(tryAs(fresh[0].address, epoch, await nominate(w, fresh[0], epoch, over)), 'BadProof');
   }
-  await refuses(tryAs(fresh[0].address, epoch + 1, await nominate(w, fresh[0], epoch + 1)), 'TooEarly');
-  await refuses(tryAs(fresh[0].address, 2n ** 255n, good), null);
+  await refuses(tryAs(fresh[0].address, epoch + 1, await nominate(w, fresh[0], epoch + 1)), 'BadParameter');
+  await refuses(tryAs(fresh[0].address, 2n ** 255n, good), 'BadParameter');
   await refuses(tryAs(sealers[0].address, epoch, await nominate(w, sealers[0], epoch)), 'AlreadyDone');
   const digest = await w.validatorSet.call('nominationDigest', fresh[0].address, epoch);
   equal(ethers.recoverAddress(digest, good), fresh[0].address);
@@ -96,7 +96,7 @@ scene('validators: one change an epoch below seven, then F; sorted after each', 
     }
     if (Number(await w.validatorSet.call('changesLeft')) === 0) {
       await refuses(add(w, fresh[11], epoch), 'TooEarly');
-      await refuses(remove(w, wanted[0]), 'TooEarly');
+      if (wanted.length > 4) await refuses(remove(w, wanted[0]), 'TooEarly');
     }
   }
   equal(wanted.length, 10);
