@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "consensus/node/executor_impl.h"
 
+#include "chain/base/hex.h"
+#include "chain/base/log.h"
 #include "chain/state/latest.h"
 #include "chain/store/blocks.h"
 #include "consensus/block/validator_call.h"
 #include "consensus/node/loop.h"
 #include "vm/block_exec.h"
+
+#include <inttypes.h>
 
 err_t executor_set_head(struct executor *x, const struct header *h, const hash_t *hash)
 {
@@ -52,17 +56,32 @@ static err_t rebuild_tally(struct executor *x, const struct db_txn *txn)
     return OK;
 }
 
+/// Asks the contract. What it does wrong is the chain's own state and no failure of this machine:
+/// then nobody validates the next block, and the node stays up to say so.
+static err_t ask_contract(struct executor *x, const struct db_txn *txn, const address_t *contract)
+{
+    struct latest_view latest;
+    latest_view_init(&latest, txn);
+    const struct state_view view = latest_as_view(&latest);
+    const err_t err =
+        validators_by_call(x->validators, &x->validator_count, &x->env, &view, &x->head, contract);
+    if (err.kind != ERR_INVALID) return err;
+    x->validator_count = 0;
+    x->no_validators = err.why;
+    LOG_ERR("qbft", "the validator contract does not name the validators: no block can be made",
+            "height=%" PRIu64 " contract=%s why=\"%s\" hint=\"" NO_VALIDATORS_HINT "\"",
+            x->head.number + 1, hex_address(contract).s, err_text(err));
+    return OK;
+}
+
 /// Who validates head + 1.
 err_t executor_find_validators(struct executor *x, const struct db_txn *txn)
 {
     const struct qbft_config next = chain_qbft_at(&x->node->genesis.config, x->head.number + 1);
+    x->no_validators = NULL;
     if (next.has_validator_contract) {
         x->has_tally = false;
-        struct latest_view latest;
-        latest_view_init(&latest, txn);
-        const struct state_view view = latest_as_view(&latest);
-        return validators_by_call(x->validators, &x->validator_count, &x->env, &view, &x->head,
-                                  &next.validator_contract);
+        return ask_contract(x, txn, &next.validator_contract);
     }
     if (!x->has_tally) TRY(rebuild_tally(x, txn));
     x->validator_count = x->tally.validator_count;
@@ -88,6 +107,7 @@ void executor_publish_head(struct executor *x)
     s->next_base_fee_wei = next_fee;
     memcpy(n->next_validators, x->validators, x->validator_count * sizeof x->validators[0]);
     n->next_validator_count = x->validator_count;
+    n->no_validators = x->no_validators;
     pthread_mutex_unlock(&n->status_lock);
 
     pthread_mutex_lock(&n->pool_lock);

@@ -52,7 +52,8 @@ struct executor {
     bool has_tally;
     struct qbft_tally tally;
     address_t validators[QBFT_MAX_VALIDATORS]; ///< of head + 1
-    size_t validator_count;
+    size_t validator_count;                    ///< 0 where the contract that names them fails
+    const char *no_validators;                 ///< why it fails; a literal, NULL while it does not
 
     uint64_t build_deadline_ms;
     uint64_t looked_after_ms; ///< housekeeping
@@ -65,7 +66,8 @@ struct executor {
 MUST_USE err_t executor_set_head(struct executor *x, const struct header *h, const hash_t *hash);
 /// Counts the vote of a header.
 MUST_USE err_t executor_apply_votes(struct executor *x, const struct header *h);
-/// Finds out who validates head + 1, by votes or by contract on the state that `txn` sees.
+/// Finds out who validates head + 1, by votes or by contract on the state that `txn` sees. Nobody
+/// does (and OK) where the contract fails: a state that no block can follow.
 MUST_USE err_t executor_find_validators(struct executor *x, const struct db_txn *txn);
 /// Shows the head to everybody who asks; the pool learns what the next block costs.
 void executor_publish_head(struct executor *x);

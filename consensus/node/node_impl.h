@@ -72,6 +72,7 @@ struct node {
     struct node_status status;                      ///< status_lock
     address_t next_validators[QBFT_MAX_VALIDATORS]; ///< status_lock; of head + 1
     size_t next_validator_count;                    ///< status_lock
+    const char *no_validators;                      ///< status_lock: why a contract names nobody
     address_t missing[QBFT_MAX_VALIDATORS];         ///< status_lock; see stall.h
     size_t missing_count;                           ///< status_lock
     struct pending_vote wishes[64];                 ///< status_lock: votes to cast when proposing
@@ -90,6 +91,11 @@ struct node {
     struct executor *executor;
     struct loop *loop;
 };
+
+/// What brings a chain back whose validator contract fails.
+#define NO_VALIDATORS_HINT                                                                         \
+    "in the genesis file of every validator, a transition (config.transitions.qbft) at this "      \
+    "height that lists validators or names another contract; then restart them"
 
 /// The error that the node cannot go on after. The first one counts.
 void node_fail(struct node *n, err_t why);

@@ -109,6 +109,18 @@ static void find_words(const struct stall *s, struct node *n, const struct qbft_
                        struct words *w, size_t missing, size_t validators)
 {
     const char *why = NULL;
+    pthread_mutex_lock(&n->status_lock);
+    const char *no_validators = n->no_validators;
+    pthread_mutex_unlock(&n->status_lock);
+    if (no_validators != NULL) {
+        const struct qbft_config q = chain_qbft_at(&n->genesis.config, v->height);
+        (void)snprintf(w->why, sizeof w->why,
+                       "the validator contract %s does not name the validators of block %" PRIu64
+                       ": %s",
+                       hex_address(&q.validator_contract).s, v->height, no_validators);
+        w->hint = NO_VALIDATORS_HINT;
+        return;
+    }
     if (atomic_load(&n->waiting_for_space) || !atomic_load(&n->proposing)) {
         why = "the disk is full: no blocks are proposed or stored";
         w->hint = "free some space, it goes on by itself";

@@ -215,8 +215,8 @@ static bool configure(struct network *net, int argc, char **argv, int *code)
     }
     const bool by_contract = strcmp(text[F_BY], "contract") == 0;
     if (!by_contract && strcmp(text[F_BY], "header") != 0) {
-        *code =
-            fail(EXIT_USAGE, "--validators-by is \"%s\"\nhint: want header or contract", text[F_BY]);
+        *code = fail(EXIT_USAGE, "--validators-by is \"%s\"\nhint: want header or contract",
+                     text[F_BY]);
         return false;
     }
     if (by_contract && number[F_CONTRACTS] == 0) {

@@ -93,7 +93,8 @@ static json_t *params_of(const struct genesis_plan *plan)
     for (size_t i = 0; i < plan->validator_count; i++)
         json_array_append_new(validators, json_string(hex_address(&plan->validators[i]).s));
     json_object_set_new(params, "validators", validators);
-    json_object_set_new(params, "validatorEpochBlocks", json_integer((json_int_t)plan->epoch_length));
+    json_object_set_new(params, "validatorEpochBlocks",
+                        json_integer((json_int_t)plan->epoch_length));
     if (plan->system_params != NULL)
         (void)json_object_update(params, (json_t *)(uintptr_t)plan->system_params);
     return params;
