@@ -542,6 +542,7 @@ void peering_on_head(struct peering *p, const struct qbft_head *head)
     sync_look(p->sync, &view);
     // What came too early to be kept is repeated word for word, and must be new then.
     if (view.syncing) map_clear(&p->seen);
+    if (view.syncing != p->shown_sync.syncing) show(p);
     if (!view.syncing && head->number != 0) gossip_block(p, head->number, &head->hash);
     if (head->number % RANGE_EVERY == 0) gossip_range(p, head->number, &head->hash);
 }
