@@ -184,7 +184,8 @@ class Network:
     def _node(self, i):
         # The build with named places also notes down every message it signs.
         node = Node(self.sandbox.binaries / "crash" / "cairnd",
-                    ["run", "--data-dir", self.data(i), "--rpc-listen", "127.0.0.1:0"],
+                    ["run", "--data-dir", self.data(i), "--rpc-listen", "127.0.0.1:0", "--rpc-namespaces",
+                     "eth,net,qbft,qbft_proposeValidatorVote,qbft_discardValidatorVote"],
                     self.sandbox.dir / f"{self.names[i]}.log",
                     {"CAIRN_SIGN_LOG": str(self.sign_log(i)), "CAIRND_P2P_LISTEN": "127.0.0.1:0"})
         self.sandbox.nodes.append(node)
