@@ -255,6 +255,7 @@ static const struct fork_key {
     {"privacyenhancementsblock", -1, QUORUM_ONLY},
     {"privacyprecompileblock", -1, QUORUM_ONLY},
     {"enablegaspriceblock", -1, QUORUM_ONLY},
+    {"maxcodesizechangeblock", -1, QUORUM_ONLY},
 };
 
 _Static_assert(ARRAY_LEN(fork_keys) <= FORK_ID_BLOCKS + 3, "three of them are times");
@@ -509,6 +510,22 @@ static err_t take_validators(const struct reader *r, const address_t **out, size
     return OK;
 }
 
+/// GoQuorum counts 2F+1 before ceil2Nby3Block (0 if it is not named) and with 2FPlus1Enabled, which
+/// is not enough of most sizes of the set to share a correct validator: no quorum here.
+static err_t take_quorum_rule(const struct reader *r, const json_t *section, const char *name)
+{
+    uint64_t from = 0;
+    bool less = false;
+    if (!r->quorum) return OK;
+    TRY(take_u64(r, &from, NULL, section, name, "ceil2nby3block", 0, UINT64_MAX));
+    TRY(take_bool(r, &less, section, name, "2fplus1enabled"));
+    if (from == 0 && !less) return OK;
+    return refuse(r, FAIL(UNSUPPORTED, "genesis: quorum of 2F+1"),
+                  "%s asks for a quorum of 2F+1; only ceil(2n/3) from block 0 on is supported "
+                  "(ceil2Nby3Block 0, 2FPlus1Enabled false)",
+                  name);
+}
+
 static err_t read_qbft(const struct reader *r, struct qbft_config *q, const json_t *section)
 {
     static const char name[] = "config.qbft";
@@ -543,6 +560,7 @@ static err_t read_qbft(const struct reader *r, struct qbft_config *q, const json
     TRY(take_u64(r, &q->future_messages_max_distance, NULL, section, name,
                  "futuremessagesmaxdistance", 0, 1000));
     TRY(take_u64(r, &q->per_tx_gas_limit, NULL, section, name, "pertxgaslimit", 0, UINT64_MAX));
+    TRY(take_quorum_rule(r, section, name));
 
     const json_t *start;
     TRY(member(r, &start, section, name, "startblock"));
@@ -663,7 +681,14 @@ static err_t read_quorum_code_limit(const struct reader *r, struct chain_config 
     uint64_t kib = 0;
     bool found;
     const json_t *list;
+    uint64_t from = 0;
     TRY(take_u64(r, &kib, &found, config, "config", "maxcodesize", 0, 1024));
+    TRY(take_u64(r, &from, &found, config, "config", "maxcodesizechangeblock", 0, UINT64_MAX));
+    if (from != 0 && kib != 0) {
+        return refuse(r, FAIL(UNSUPPORTED, "genesis: code size that changes"),
+                      "config.maxCodeSize changes at block %llu; only block 0 is supported",
+                      (unsigned long long)from);
+    }
     TRY(member(r, &list, config, "config", "maxcodesizeconfig"));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *entry = json_array_get(list, i);

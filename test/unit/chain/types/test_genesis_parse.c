@@ -5,6 +5,7 @@
 #include "chain/crypto/keccak.h"
 #include "chain/types/chain_config.h"
 #include "chain/types/extra_data.h"
+#include "chain/types/fork_id.h"
 #include "test/support/vectors.h"
 
 static struct arena arena;
@@ -105,6 +106,48 @@ Test(genesis_parse, goquorum)
     cr_expect_eq(g.header.field_count, HEADER_FIELDS_CLASSIC);
 }
 
+/// Goal: a quorum that this node does not count is refused, not guessed (qbft.md 2: 2F+1).
+Test(genesis_parse, goquorum_quorum)
+{
+    static const struct {
+        const char *qbft;
+        enum err_kind kind;
+    } rows[] = {
+        {"", ERR_NONE},
+        {"\"ceil2Nby3Block\":0", ERR_NONE},
+        {"\"ceil2Nby3Block\":1", ERR_UNSUPPORTED},
+        {"\"2FPlus1Enabled\":false", ERR_NONE},
+        {"\"2FPlus1Enabled\":true", ERR_UNSUPPORTED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof text,
+                       "{\"config\":{\"chainId\":1,\"isQuorum\":true,\"qbft\":{%s}},\"gasLimit\":"
+                       "\"0xe0000000\"," EXTRA "}",
+                       rows[i].qbft);
+        struct genesis g;
+        struct genesis_detail detail = {""};
+        const err_t err = genesis_parse(&g, &arena, bytes_of_str(text), &detail);
+        cr_expect_eq(err.kind, rows[i].kind, "%s: %s %s", rows[i].qbft, err_text(err), detail.text);
+    }
+}
+
+/// Goal: GoQuorum's fork id counts its own blocks, but not qip714Block (devp2p.md 2.2).
+Test(genesis_parse, goquorum_forks)
+{
+    static const char text[] =
+        "{\"config\":{\"chainId\":1,\"isQuorum\":true,\"berlinBlock\":0,\"qip714Block\":2,"
+        "\"privacyEnhancementsBlock\":9,\"privacyPrecompileBlock\":4,\"enableGasPriceBlock\":9,"
+        "\"maxCodeSizeChangeBlock\":3,\"qbft\":{}},\"gasLimit\":\"0xe0000000\"," EXTRA "}";
+    struct genesis g;
+    struct genesis_detail detail = {""};
+    cr_assert(err_ok(genesis_parse(&g, &arena, bytes_of_str(text), &detail)), "%s", detail.text);
+    const struct fork_list l = fork_list_of(&g.config, 0);
+    cr_assert_eq(l.count, 3);
+    cr_expect(l.at[0] == 3 && l.at[1] == 4 && l.at[2] == 9);
+    cr_expect_eq(l.block_count, 3);
+}
+
 /// Goal: the validator contract's genesis needs no validators in extraData.
 Test(genesis_parse, contract_mode)
 {
@@ -129,6 +172,10 @@ static const struct {
     {",\"atlantisBlock\":0", EXTRA, ERR_UNSUPPORTED, "config.atlantisBlock"},
     {",\"osakaTime\":null", EXTRA, ERR_NONE, ""},
     {",\"qip714Block\":0", EXTRA, ERR_INVALID, "isQuorum"},
+    {",\"maxCodeSizeChangeBlock\":3", EXTRA, ERR_INVALID, "isQuorum"},
+    {",\"isQuorum\":true,\"maxCodeSizeChangeBlock\":3", EXTRA, ERR_NONE, ""},
+    {",\"isQuorum\":true,\"maxCodeSize\":32,\"maxCodeSizeChangeBlock\":3", EXTRA, ERR_UNSUPPORTED,
+     "changes at block 3"},
     {",\"daoForkBlock\":1920000", EXTRA, ERR_UNSUPPORTED, "daoforkblock is 1920000"},
     {",\"daoForkBlock\":0", EXTRA, ERR_NONE, ""},
     {",\"londonBlock\":5,\"berlinBlock\":9", EXTRA, ERR_INVALID,
