@@ -54,6 +54,8 @@ export async function freePort() {
   return port;
 }
 
+process.setMaxListeners(0); // one for each node that is to be ended
+
 /// A cairnd on a folder: { url, port, rpc(method, ...params), pid, stop() }.
 export async function runCairnd(dir, ...flags) {
   const port = await freePort();

@@ -22,7 +22,7 @@ export CAIRN_NODE_MODULES
 
 skipped=
 failed=0
-for client in ethers viem websocket vote devp2p devp2p_hostile; do
+for client in ethers viem websocket vote devp2p devp2p_hostile devp2p_genesis; do
     "$NODE" "$root/test/interop/$client.mjs" || failed=$((failed + 1))
 done
 if "$work/node_modules/.bin/cast" --version >/dev/null 2>&1; then
