@@ -53,26 +53,31 @@ if "$work/node_modules/.bin/anvil" --version >/dev/null 2>&1; then
 else
     missing contracts "anvil has no binary for this machine"
 fi
-# go-ethereum's own tool beside ours: EVM=path, or `evm` where go installs programs, or built here
-# once where there is Go (minutes).
+# go-ethereum's own tools: EVM=path and DEVP2P=path, or `evm` and `devp2p` where go installs
+# programs, or built here once where there is Go (minutes).
 EVM_VERSION=v1.17.10
 vectors=${CAIRN_UNPACKED:-$root/build/vectors}
 gobin=$(go env GOBIN 2>/dev/null || :)
 gopath=$(go env GOPATH 2>/dev/null || :)
-find_evm() {
-    for evm in "${EVM:-}" "$work/go/evm" "$(command -v evm || :)" "${gobin:+$gobin/evm}" "${gopath:+$gopath/bin/evm}"; do
-        [ -z "$evm" ] || [ ! -x "$evm" ] || return 0
+# find_go NAME PATH: into $found, empty if it is nowhere
+find_go() {
+    for found in "$2" "$work/go/$1" "$(command -v "$1" || :)" "${gobin:+$gobin/$1}" "${gopath:+$gopath/bin/$1}"; do
+        [ -z "$found" ] || [ ! -x "$found" ] || return 0
     done
-    evm=
+    found=
 }
-find_evm
-if [ -z "$evm" ] && command -v go >/dev/null 2>&1; then
-    echo "interop: building go-ethereum's evm $EVM_VERSION into build/interop/go"
+# go_tool NAME VERSION PATH: the same, built if need be
+go_tool() {
+    find_go "$1" "$3"
+    [ -z "$found" ] && command -v go >/dev/null 2>&1 || return 0
+    echo "interop: building go-ethereum's $1 $2 into build/interop/go"
     mkdir -p "$work/go"
-    GOBIN=$work/go timeout 900 go install "github.com/ethereum/go-ethereum/cmd/evm@$EVM_VERSION" 2>"$work/go/log" ||
+    GOBIN=$work/go timeout 900 go install "github.com/ethereum/go-ethereum/cmd/$1@$2" 2>"$work/go/log" ||
         tail -n 3 "$work/go/log" >&2
-    find_evm
-fi
+    find_go "$1" "$3"
+}
+go_tool evm "$EVM_VERSION" "${EVM:-}"
+evm=$found
 if [ -z "$evm" ]; then
     if command -v go >/dev/null 2>&1; then missing geth "evm cannot be built here, see build/interop/go/log"
     else missing geth "go absent"; fi
@@ -86,5 +91,11 @@ else
         --export "$programs" && $geth --generated "$programs" || failed=$((failed + 1))
     rm -rf "$programs"
 fi
+# go-ethereum's devp2p against our port; the last version whose tests speak eth/68.
+go_tool devp2p v1.15.11 "${DEVP2P:-}"
+if [ -n "$found" ]; then
+    "$NODE" "$root/test/interop/devp2p_geth.mjs" "$found" || failed=$((failed + 1))
+elif command -v go >/dev/null 2>&1; then missing devp2p "it cannot be built here, see build/interop/go/log"
+else missing devp2p "go absent"; fi
 echo "interop: $failed failed${skipped:+, not run: $skipped}"
 [ "$failed" -eq 0 ]
