@@ -211,6 +211,39 @@ static bool repeat_passes(const char *module, const char *message, unsigned *lef
     return passes;
 }
 
+static struct log_recent recent[LOG_RECENT_MAX]; ///< a ring; repeats_lock
+static size_t recent_count;
+
+static void remember(enum log_level level, const char *module, const char *message,
+                     const char *fields)
+{
+    struct line l = {.len = 0};
+    put_time(&l);
+    put_char(&l, ' ');
+    put_text(&l, level_names[level].shown);
+    put_char(&l, ' ');
+    put_text(&l, module);
+    put_text(&l, ": ");
+    put_escaped(&l, message, strlen(message), false);
+    if (fields[0] != '\0') put_char(&l, ' ');
+    put_escaped(&l, fields, strlen(fields), false);
+    pthread_mutex_lock(&repeats_lock);
+    struct log_recent *r = &recent[recent_count++ % LOG_RECENT_MAX];
+    const size_t len = l.len < sizeof r->text ? l.len : sizeof r->text - 1;
+    memcpy(r->text, l.s, len);
+    r->text[len] = '\0';
+    pthread_mutex_unlock(&repeats_lock);
+}
+
+size_t log_recent_get(struct log_recent *out)
+{
+    pthread_mutex_lock(&repeats_lock);
+    const size_t n = recent_count < LOG_RECENT_MAX ? recent_count : LOG_RECENT_MAX;
+    for (size_t i = 0; i < n; i++) out[i] = recent[(recent_count - n + i) % LOG_RECENT_MAX];
+    pthread_mutex_unlock(&repeats_lock);
+    return n;
+}
+
 void log_line(enum log_level level, const char *module, const char *message, const char *fmt, ...)
 {
     char fields[MAX_FIELDS];
@@ -225,6 +258,8 @@ void log_line(enum log_level level, const char *module, const char *message, con
         const size_t len = strlen(fields);
         snprintf(fields + len, sizeof fields - len, "%srepeated=%u", len > 0 ? " " : "", left_out);
     }
+
+    if (level <= LOG_WARN) remember(level, module, message, fields);
 
     struct line l = {.len = 0};
     if (the_config.json) {

@@ -26,6 +26,14 @@ bool log_enabled(enum log_level level, const char *module);
 void log_line(enum log_level level, const char *module, const char *message, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/// The last warnings and errors, oldest first, each one line of text without its end.
+struct log_recent {
+    char text[320];
+};
+#define LOG_RECENT_MAX 8U
+/// @return how many were copied to `out`, which has room for LOG_RECENT_MAX
+size_t log_recent_get(struct log_recent *out);
+
 #define LOG_AT(LEVEL, MODULE, MESSAGE, ...)                                                        \
     do {                                                                                           \
         if (log_enabled((LEVEL), (MODULE))) log_line((LEVEL), (MODULE), (MESSAGE), __VA_ARGS__);   \

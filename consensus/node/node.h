@@ -261,11 +261,21 @@ size_t node_peers(struct node *n, struct node_peer *out, size_t room);
 /// @return false if no port is open
 bool node_enode(struct node *n, char *out, size_t room);
 
+/// Does it parse as an enode URL?
+bool node_is_enode(const char *text);
+
 /// Adds a static node, or forgets one and cuts its line.
 /// @return ERR_MALFORMED, ERR_INVALID (an enode that is none, or our own), ERR_UNSUPPORTED (p2p is
 ///         off)
 MUST_USE err_t node_add_peer(struct node *n, const char *enode);
 MUST_USE err_t node_remove_peer(struct node *n, const char *enode);
+
+/// From now on only these nodes may be connected; lines with others are cut.
+/// @param all  everybody may again (`count` is 0)
+/// @return ERR_MALFORMED or ERR_INVALID with the first enode that is none at `*bad`; ERR_FULL (more
+///         than 1,024), ERR_UNSUPPORTED (p2p is off); then nothing has changed
+MUST_USE err_t node_set_allowed(struct node *n, const char *const *enodes, size_t count, bool all,
+                                size_t *bad);
 
 /// How far behind the node is, and of what.
 struct node_sync {

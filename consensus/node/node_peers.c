@@ -6,6 +6,7 @@
 #include "consensus/node/node_impl.h"
 #include "consensus/node/peering.h"
 #include "consensus/p2p/enode.h"
+#include "consensus/p2p/peers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,12 @@ bool node_enode(struct node *n, char *out, size_t room)
     (void)snprintf(self.host, sizeof self.host, "%s", host);
     enode_print(out, &self);
     return true;
+}
+
+bool node_is_enode(const char *text)
+{
+    struct enode e;
+    return err_ok(enode_parse(&e, bytes_of_str(text)));
 }
 
 /// A change of the static nodes on its way to the loop.
@@ -75,6 +82,47 @@ err_t node_add_peer(struct node *n, const char *enode)
 err_t node_remove_peer(struct node *n, const char *enode)
 {
     return change(n, enode, false);
+}
+
+/// An allow list on its way to the loop.
+struct allowance {
+    struct task task;
+    struct node *node;
+    bool all;
+    size_t count;
+    secp_pubkey_t ids[];
+};
+
+static void allowance_run(struct task *t)
+{
+    const struct allowance *a = (const struct allowance *)t;
+    peering_allow(loop_peering(a->node->loop), a->ids, a->count, a->all);
+    free(t);
+}
+
+err_t node_set_allowed(struct node *n, const char *const *enodes, size_t count, bool all,
+                       size_t *bad)
+{
+    *bad = 0;
+    if (loop_peering(n->loop) == NULL)
+        return FAIL(UNSUPPORTED, "peers: this node runs without a peers' port");
+    if (count > PEERS_ALLOWED_MAX) return FAIL(FULL, "peers: an allow list of more than 1024 keys");
+    struct allowance *a = calloc(1, sizeof *a + count * sizeof a->ids[0]);
+    if (a == NULL) return FAIL(FULL, "peers: no memory");
+    a->task = (struct task){allowance_run, change_drop};
+    a->node = n;
+    a->all = all;
+    for (; *bad < count; (*bad)++) {
+        struct enode whom;
+        const err_t err = enode_parse(&whom, bytes_of_str(enodes[*bad]));
+        if (!err_ok(err)) {
+            free(a);
+            return err;
+        }
+        a->ids[a->count++] = whom.id;
+    }
+    loop_post_task(n->loop, &a->task);
+    return OK;
 }
 
 void node_sync_status(struct node *n, struct node_sync *out)

@@ -527,6 +527,18 @@ void peering_change(struct peering *p, const struct enode *whom, bool add)
     }
 }
 
+void peering_allow(struct peering *p, const secp_pubkey_t *ids, size_t count, bool all)
+{
+    const err_t err = peers_set_allowed(p->peers, ids, count, all);
+    if (!err_ok(err)) LOG_WRN("p2p", "allow list not taken", "why=%s", err_text(err));
+    struct peer *next = NULL;
+    for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
+        next = peering_next(p, q);
+        if (!peers_allowed(p->peers, conn_key(q->conn)))
+            conn_close(q->conn, P2P_REQUESTED, "not on the allow list");
+    }
+}
+
 /// --- heads and time ---
 
 void peering_on_head(struct peering *p, const struct qbft_head *head)

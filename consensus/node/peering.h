@@ -43,6 +43,8 @@ void peering_on_txs(struct peering *p, const hash_t *hashes, size_t count, uint6
 /// What became of a block that sync had imported.
 void peering_import_done(struct peering *p, uint64_t number, enum sync_verdict verdict);
 
+/// Only these may have a line from now on (peers_set_allowed); the others' are cut.
+void peering_allow(struct peering *p, const secp_pubkey_t *ids, size_t count, bool all);
 /// Is there an open line with this node?
 bool peering_connected(struct peering *p, const address_t *who);
 

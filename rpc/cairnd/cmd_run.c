@@ -9,9 +9,11 @@
 #include "consensus/node/node.h"
 #include "consensus/p2p/enode.h"
 #include "rpc/cairnd/command.h"
+#include "rpc/cairnd/control.h"
 #include "rpc/cairnd/dev.h"
 #include "rpc/cairnd/notify.h"
 #include "rpc/cairnd/p2p_settings.h"
+#include "rpc/cairnd/permissions.h"
 #include "rpc/cairnd/serve.h"
 
 #include <errno.h>
@@ -38,6 +40,7 @@ struct run {
     struct secret_key *key;
     struct p2p_settings p2p;
     struct node *node;
+    struct control *control;
     struct service *service;
     char version[96];
     char identity[64];
@@ -46,6 +49,7 @@ struct run {
 static void run_close(struct run *r)
 {
     service_stop(r->service);
+    control_free(r->control);
     if (r->node != NULL) node_close(r->node);
     p2p_settings_free(&r->p2p);
     secret_free(r->key);
@@ -245,7 +249,7 @@ static int open_data(struct run *r, int argc, char **argv)
 
 // ---- running ------------------------------------------------------------------------------
 
-static int open_node(struct run *r)
+static int open_node(struct run *r, int argc, char **argv)
 {
     struct node_options options;
     const int code = node_options_of(r, &options);
@@ -256,9 +260,18 @@ static int open_node(struct run *r)
         r->node = NULL;
         return fail(exit_of(err), "%s", why.text[0] != 0 ? why.text : err_text(err));
     }
+    char wrong[400] = "";
+    err =
+        control_new(&r->control,
+                    &(struct control_options){r->node, &r->config, r->data_dir, argc, argv}, wrong);
+    if (!err_ok(err)) {
+        r->control = NULL;
+        return fail(EXIT_USAGE, "%s", wrong[0] != 0 ? wrong : err_text(err));
+    }
     struct service_detail detail = {""};
     err = service_start(&r->service, r->node, &r->config,
-                        client_version(r->version, sizeof r->version), &detail);
+                        client_version(r->version, sizeof r->version), control_rpc(r->control),
+                        &detail);
     if (!err_ok(err)) {
         r->service = NULL;
         return fail(EXIT_USAGE, "%s", detail.text[0] != 0 ? detail.text : err_text(err));
@@ -354,48 +367,6 @@ static void leave_at_once(int signal_number)
     _exit(EXIT_DONE);
 }
 
-/// What the log level was last set to, by name or by signal.
-struct levels {
-    size_t step; ///< of SIGUSR1 and SIGUSR2
-    char text[128];
-};
-
-static void step_level(struct levels *l, int signal_number)
-{
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    if (signal_number == SIGUSR1 && l->step + 1 < ARRAY_LEN(names)) l->step++;
-    if (signal_number == SIGUSR2 && l->step > 0) l->step--;
-    (void)snprintf(l->text, sizeof l->text, "%s", names[l->step]);
-    (void)log_set_levels(l->text);
-    LOG_INF("node", "log level changed", "level=%s", l->text);
-}
-
-/// SIGHUP: the settings are read again as at the start; what may change while running does, and
-/// a mistake changes nothing.
-static void reload(struct levels *l, int argc, char **argv)
-{
-    struct config c;
-    int rest = 0;
-    notify_send("RELOADING=1");
-    const err_t err = config_read(&c, argc, argv, &rest);
-    const char *level = err_ok(err) ? config_text(&c, SET_log_level) : "";
-    if (!err_ok(err)) {
-        LOG_ERR("node", "not reloaded: nothing has changed", "why=\"%s\"",
-                c.detail[0] != 0 ? c.detail : err_text(err));
-    } else if (strcmp(level, l->text) == 0) {
-        LOG_INF("node", "reloaded: nothing has changed", "log_level=%s", level);
-    } else if (!log_set_levels(level)) {
-        LOG_ERR("node", "not reloaded: nothing has changed",
-                "why=\"log level %s\" hint=\"want error, warn, info or debug\"", level);
-    } else {
-        LOG_INF("node", "reloaded", "log_level=%s was=%s", level, l->text);
-        (void)snprintf(l->text, sizeof l->text, "%s", level);
-        l->step = 2;
-    }
-    config_free(&c);
-    notify_send("READY=1");
-}
-
 /// Tells the service manager where the chain stands.
 static void tell_manager(const struct run *r, uint64_t *told_head)
 {
@@ -415,14 +386,12 @@ static void tell_manager(const struct run *r, uint64_t *told_head)
 }
 
 /// Waits for a signal to stop, or for the node to fail.
-static int wait_for_end(struct run *r, const sigset_t *signals, int argc, char **argv)
+static int wait_for_end(struct run *r, const sigset_t *signals)
 {
-    struct levels levels = {.step = 2};
     const uint64_t watchdog_ms = notify_watchdog_ms();
     uint64_t told_head = UINT64_MAX;
     uint64_t ticks = 0;
     enum { TICK_MS = 250 };
-    (void)snprintf(levels.text, sizeof levels.text, "%s", config_text(&r->config, SET_log_level));
     for (;; ticks++) {
         const struct timespec pause = {.tv_nsec = TICK_MS * 1000000L};
         const int got = sigtimedwait(signals, NULL, &pause);
@@ -436,8 +405,8 @@ static int wait_for_end(struct run *r, const sigset_t *signals, int argc, char *
             notify_send("STOPPING=1");
             return EXIT_DONE;
         }
-        if (got == SIGUSR1 || got == SIGUSR2) step_level(&levels, got);
-        if (got == SIGHUP) reload(&levels, argc, argv);
+        if (got == SIGUSR1 || got == SIGUSR2) control_step_level(r->control, got == SIGUSR1);
+        if (got == SIGHUP) control_reload(r->control);
         if (watchdog_ms > 0 && ticks % (watchdog_ms < TICK_MS ? 1 : watchdog_ms / TICK_MS) == 0)
             notify_send("WATCHDOG=1");
         if (ticks % (5000 / TICK_MS) == 0) tell_manager(r, &told_head);
@@ -458,11 +427,11 @@ int cmd_run(int argc, char **argv)
     (void)umask(077);
 
     int code = open_data(&r, argc, argv);
-    if (code == EXIT_DONE) code = open_node(&r);
+    if (code == EXIT_DONE) code = open_node(&r, argc, argv);
     if (code == EXIT_DONE) {
         set_identity(&r);
         say_ready(&r);
-        code = wait_for_end(&r, &signals, argc, argv);
+        code = wait_for_end(&r, &signals);
         (void)signal(SIGTERM, leave_at_once);
         (void)signal(SIGINT, leave_at_once);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
@@ -473,6 +442,23 @@ int cmd_run(int argc, char **argv)
 
 // ---- check and config ---------------------------------------------------------------------
 
+static int check_permissions(const struct config *c)
+{
+    struct permissions *p = calloc(1, sizeof *p);
+    char detail[400] = "";
+    int code = EXIT_DONE;
+    if (p == NULL) return fail(EXIT_INTERNAL, "out of memory");
+    const err_t err = permissions_read(p, config_text(c, SET_permissions), detail);
+    if (!err_ok(err)) code = fail(EXIT_USAGE, "%s", detail[0] != 0 ? detail : err_text(err));
+    for (size_t i = 0; code == EXIT_DONE && i < p->count; i++) {
+        if (!node_is_enode(p->nodes[i]))
+            code = fail(EXIT_USAGE, "nodes-allowlist: \"%.180s\" is no enode", p->nodes[i]);
+    }
+    permissions_free(p);
+    free(p);
+    return code;
+}
+
 int cmd_check(int argc, char **argv)
 {
     struct run r;
@@ -480,6 +466,7 @@ int cmd_check(int argc, char **argv)
     int code = open_data(&r, argc, argv);
     struct node_options options;
     if (code == EXIT_DONE) code = node_options_of(&r, &options);
+    if (code == EXIT_DONE) code = check_permissions(&r.config);
     hash_t hash;
     if (code == EXIT_DONE) {
         const err_t err = genesis_seal(&r.genesis, &r.arena, &hash);

@@ -58,6 +58,7 @@ int cmd_init(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_network(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_genesis(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

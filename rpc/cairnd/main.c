@@ -29,6 +29,14 @@ static const struct command commands[] = {
      "examples:\n"
      "  cairnd check --data-dir net/validator-1\n"
      "  cairnd check --data-dir net/validator-1 --rpc-listen 127.0.0.1:8546\n"},
+    {"status", cmd_status, "one screen of a running node, over its local socket",
+     "cairnd status [--watch] [--json] [--data-dir DIR] [--ipc FILE]\n\n"
+     "Head, round, validators and who is missing, peers, pool, disk, the last warnings.\n\n"
+     "  --watch   again every second\n"
+     "  --json    one JSON object (per second) instead of the screen\n\n"
+     "examples:\n"
+     "  cairnd status --data-dir net/validator-1\n"
+     "  cairnd status --watch --data-dir net/validator-1\n"},
     {"config", cmd_config, "config show [--toml], config explain KEY",
      "cairnd config show [--toml] [flags of run]\n"
      "       cairnd config explain KEY\n\n"

@@ -25,31 +25,31 @@ static bool split_address(char *host, size_t cap, uint16_t *port, const char *te
     return true;
 }
 
-/// Reads static-nodes.json: a JSON list of enode URLs. A default file need not be there.
-static int read_static_nodes(struct p2p_settings *p, const struct config *c)
+err_t p2p_static_nodes_read(struct p2p_settings *p, const struct config *c, char detail[400])
 {
     const char *given = config_text(c, SET_static_nodes);
     char *path = given[0] != 0 ? strdup(given) : config_path(c, "static-nodes.json");
-    if (path == NULL) return fail(EXIT_INTERNAL, "out of memory");
-    int code = EXIT_DONE;
+    if (path == NULL) return FAIL(FULL, "out of memory");
     json_error_t why;
     struct stat st;
+    detail[0] = 0;
     if (given[0] != 0 || stat(path, &st) == 0) {
         p->list = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
         if (p->list == NULL)
-            code = fail(EXIT_USAGE, "%s:%d: %s\nhint: want a JSON list of enode URLs", path,
-                        why.line, why.text);
+            (void)snprintf(detail, 400, "%s:%d: %s\nhint: want a JSON list of enode URLs", path,
+                           why.line, why.text);
         else if (!json_is_array(p->list) || json_array_size(p->list) > P2P_STATIC_NODES_MAX)
-            code = fail(EXIT_USAGE, "%s is no list of at most %d enode URLs", path,
-                        P2P_STATIC_NODES_MAX);
+            (void)snprintf(detail, 400, "%s is no list of at most %d enode URLs", path,
+                           P2P_STATIC_NODES_MAX);
     }
-    for (size_t i = 0; code == EXIT_DONE && i < json_array_size(p->list); i++) {
+    for (size_t i = 0; detail[0] == 0 && i < json_array_size(p->list); i++) {
         p->nodes[i] = json_string_value(json_array_get(p->list, i));
         if (p->nodes[i] == NULL)
-            code = fail(EXIT_USAGE, "%s: item %zu is no text\nhint: want enode://...", path, i + 1);
+            (void)snprintf(detail, 400, "%s: item %zu is no text\nhint: want enode://...", path,
+                           i + 1);
     }
     free(path);
-    return code;
+    return detail[0] == 0 ? OK : FAIL(INVALID, "static nodes: the file is wrong");
 }
 
 int p2p_settings_read(struct p2p_settings *p, const struct config *c, struct node_p2p_options *o)
@@ -62,7 +62,9 @@ int p2p_settings_read(struct p2p_settings *p, const struct config *c, struct nod
                     "--p2p-listen is \"%s\"\nhint: want ADDR:PORT such as "
                     "0.0.0.0:30303, or off",
                     listen);
-    const int code = read_static_nodes(p, c);
+    char detail[400];
+    const err_t err = p2p_static_nodes_read(p, c, detail);
+    const int code = err_ok(err) ? EXIT_DONE : fail(EXIT_USAGE, "%s", detail);
     const char *advertise = config_text(c, SET_p2p_advertise);
     o->on = true;
     o->listen_host = p->host;

@@ -21,4 +21,9 @@ struct p2p_settings {
 
 /// Reads them; prints the error. @return an exit code
 int p2p_settings_read(struct p2p_settings *p, const struct config *c, struct node_p2p_options *o);
+/// Reads static-nodes.json alone: a JSON list of enode URLs. A default file need not be there.
+/// @param detail  says what is wrong
+/// @return ERR_INVALID, ERR_FULL
+MUST_USE err_t p2p_static_nodes_read(struct p2p_settings *p, const struct config *c,
+                                     char detail[400]);
 void p2p_settings_free(struct p2p_settings *p);

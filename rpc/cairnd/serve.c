@@ -2,6 +2,8 @@
 #include "rpc/cairnd/serve.h"
 
 #include "chain/base/hex.h"
+#include "chain/base/log.h"
+#include "rpc/http/ipc.h"
 #include "rpc/http/lanes.h"
 #include "rpc/http/server.h"
 #include "rpc/jsonrpc/dispatch.h"
@@ -32,6 +34,10 @@ struct service {
     const char *vhosts[LIST_MAX];
     const char *origins[LIST_MAX];
     char url[80];
+
+    struct rpc_env local_env; ///< the same with the dispatcher of the local socket
+    struct rpc_dispatcher *local;
+    struct ipc_server *ipc;
 };
 
 // ---- JSON-RPC -----------------------------------------------------------------------------
@@ -79,54 +85,17 @@ static int accept_rpc(struct service *s, struct http_exchange *x)
 
 static void put_status(struct service *s, struct http_exchange *x)
 {
-    struct node_status st;
     struct http_stats http;
-    struct db_stats db = {0};
-    node_status(s->node, &st);
     http_server_stats(s->server, &http);
-    const bool have_db = err_ok(db_stats(node_db(s->node), &db));
     struct json_writer w = {&x->out, false};
     jw_open(&w, '{');
-    jw_kv_str(&w, "version", s->env.client_version);
-    jw_kv_int(&w, "chainId", (int64_t)node_genesis(s->node)->config.chain_id);
-    jw_kv_hash(&w, "genesis", node_genesis_hash(s->node));
-    jw_key(&w, "head");
-    jw_open(&w, '{');
-    jw_kv_int(&w, "number", (int64_t)st.head_number);
-    jw_kv_hash(&w, "hash", &st.head_hash);
-    jw_kv_int(&w, "timestamp", (int64_t)st.head_timestamp_s);
-    jw_kv_int(&w, "gasUsed", (int64_t)st.head_gas_used);
-    jw_kv_int(&w, "gasLimit", (int64_t)st.head_gas_limit);
-    jw_close(&w, '}');
-    jw_key(&w, "qbft");
-    jw_open(&w, '{');
-    jw_kv_int(&w, "height", (int64_t)st.qbft_height);
-    jw_kv_int(&w, "round", st.qbft_round);
-    jw_kv_str(&w, "step", st.qbft_step != NULL ? st.qbft_step : "idle");
-    jw_kv_bool(&w, "isValidator", st.is_validator);
-    jw_kv_address(&w, "validator", &st.validator);
-    jw_kv_int(&w, "validators", (int64_t)st.validator_count);
-    jw_close(&w, '}');
-    jw_key(&w, "pool");
-    jw_open(&w, '{');
-    jw_kv_int(&w, "pending", (int64_t)st.pool_pending);
-    jw_kv_int(&w, "queued", (int64_t)st.pool_queued);
-    jw_kv_bool(&w, "accepting", st.accepting_txs);
-    jw_close(&w, '}');
+    rpc_put_status(&w, &s->env);
     jw_key(&w, "rpc");
     jw_open(&w, '{');
     jw_kv_int(&w, "requests", (int64_t)http.requests);
     jw_kv_int(&w, "refused", (int64_t)http.refused);
     jw_kv_int(&w, "connections", http.connections);
     jw_close(&w, '}');
-    if (have_db) {
-        jw_key(&w, "store");
-        jw_open(&w, '{');
-        jw_kv_int(&w, "usedBytes", (int64_t)db.used_bytes);
-        jw_kv_int(&w, "mapBytes", (int64_t)db.map_bytes);
-        jw_kv_int(&w, "diskFreeBytes", (int64_t)db.disk_free_bytes);
-        jw_close(&w, '}');
-    }
     jw_close(&w, '}');
     buf_put_u8(&x->out, '\n');
 }
@@ -144,42 +113,109 @@ static void put_liveness(struct service *s, struct http_exchange *x)
     jw_close(&w, '}');
 }
 
-/// Ready: nothing has failed, and blocks come as they should. Where blocks are made on
-/// demand only, the head's age says nothing.
+/// What /readiness asks for.
+struct wanted {
+    uint64_t min_peers;
+    uint64_t max_behind;
+    uint64_t max_age_s;
+    bool age_given; ///< else the head's age counts only where a block is due
+};
+
+/// One number of the query; `*out` stays if it is not there. False if it is none.
+static bool query_number(uint64_t *out, const struct http_exchange *x, const char *name,
+                         enum setting_kind kind)
+{
+    const char *text = http_query(x, name);
+    if (text == NULL) return true;
+    if (setting_parse(out, SETTING_COUNT, text)) {
+        if (kind == SETTING_DURATION && __builtin_mul_overflow(*out, 1000, out)) return false;
+        return true;
+    }
+    return setting_parse(out, kind, text);
+}
+
+static bool read_wanted(struct wanted *w, const struct http_exchange *x)
+{
+    uint64_t age_ms = 30000;
+    *w = (struct wanted){.min_peers = 1, .max_behind = 2};
+    w->age_given = http_query(x, "maxHeadAge") != NULL;
+    if (!query_number(&w->min_peers, x, "minPeers", SETTING_COUNT) ||
+        !query_number(&w->max_behind, x, "maxBlocksBehind", SETTING_COUNT) ||
+        !query_number(&age_ms, x, "maxHeadAge", SETTING_DURATION))
+        return false;
+    w->max_age_s = age_ms / 1000;
+    return true;
+}
+
+/// Ready: nothing has failed, others are there, and blocks come as they should. Where blocks are
+/// made on demand only, the head's age says nothing unless it is asked for.
+static void put_reasons(struct json_writer *w, struct service *s, const struct wanted *want,
+                        const struct node_status *st, size_t peers)
+{
+    struct node_sync sync;
+    err_t why = OK;
+    char text[96 + NODE_STALL_WHY_MAX];
+    const struct qbft_config qbft =
+        chain_qbft_at(&node_genesis(s->node)->config, st->head_number + 1);
+    node_sync_status(s->node, &sync);
+    const uint64_t now = (uint64_t)time(NULL);
+    const uint64_t age = now > st->head_timestamp_s ? now - st->head_timestamp_s : 0;
+    const uint64_t behind =
+        sync.syncing && sync.highest > st->head_number ? sync.highest - st->head_number : 0;
+    uint64_t most = want->max_age_s;
+    if (!want->age_given)
+        most += 3 * qbft.block_period_ms / 1000 + qbft.empty_block_period_ms / 1000;
+    const bool alone = st->is_validator && st->validator_count == 1 && want->min_peers <= 1;
+    if (node_failed(s->node, &why)) jw_str(w, err_text(why));
+    if (!st->accepting_txs) jw_str(w, "the disk is nearly full: transactions are refused");
+    if (peers < want->min_peers && !alone) {
+        (void)snprintf(text, sizeof text, "%zu peers, want %" PRIu64, peers, want->min_peers);
+        jw_str(w, text);
+    }
+    if (behind > want->max_behind) {
+        (void)snprintf(text, sizeof text, "%" PRIu64 " blocks behind", behind);
+        jw_str(w, text);
+    }
+    if (st->stalled_s > 0)
+        (void)snprintf(text, sizeof text, "head is %" PRIu64 " s old: %s", age, st->stall_why);
+    else if (age > most && st->pool_pending > 0)
+        (void)snprintf(text, sizeof text, "head is %" PRIu64 " s old and transactions wait", age);
+    else if (age > most && want->age_given)
+        (void)snprintf(text, sizeof text, "head is %" PRIu64 " s old", age);
+    else
+        return;
+    jw_str(w, text);
+}
+
 static void put_readiness(struct service *s, struct http_exchange *x)
 {
+    struct wanted want;
     struct node_status st;
-    err_t why = OK;
-    node_status(s->node, &st);
-    const struct qbft_config *qbft = &node_genesis(s->node)->config.qbft;
-    const char *reason = NULL;
-    char text[96 + NODE_STALL_WHY_MAX];
-    const uint64_t now = (uint64_t)time(NULL);
-    const uint64_t age = now > st.head_timestamp_s ? now - st.head_timestamp_s : 0;
-    const uint64_t most =
-        30 + 3 * qbft->block_period_ms / 1000 + qbft->empty_block_period_ms / 1000;
-    if (node_failed(s->node, &why)) {
-        reason = err_text(why);
-    } else if (!st.accepting_txs) {
-        reason = "the disk is nearly full: transactions are refused";
-    } else if (st.pool_pending > 0 && age > most) {
-        (void)snprintf(text, sizeof text, "head is %" PRIu64 " s old and transactions wait", age);
-        reason = text;
-    } else if (st.stalled_s > 0) {
-        (void)snprintf(text, sizeof text, "head is %" PRIu64 " s old: %s", age, st.stall_why);
-        reason = text;
+    struct node_peer list[NODE_PEERS_MAX];
+    if (!read_wanted(&want, x)) {
+        x->status = 400;
+        x->content_type = "text/plain; charset=utf-8";
+        buf_put_str(&x->out, "want /readiness?minPeers=1&maxBlocksBehind=2&maxHeadAge=30s\n");
+        return;
     }
-    if (reason != NULL) x->status = 503;
+    node_status(s->node, &st);
+    const size_t peers = node_peers(s->node, list, ARRAY_LEN(list));
+    struct buf reasons;
+    buf_init(&reasons, 8192);
+    struct json_writer r = {&reasons, false};
+    put_reasons(&r, s, &want, &st, peers);
+    if (reasons.len > 0) x->status = 503;
     struct json_writer w = {&x->out, false};
     jw_open(&w, '{');
-    jw_kv_bool(&w, "ready", reason == NULL);
+    jw_kv_bool(&w, "ready", reasons.len == 0);
     jw_key(&w, "reasons");
     jw_open(&w, '[');
-    if (reason != NULL) jw_str(&w, reason);
+    if (reasons.len > 0) jw_raw(&w, buf_bytes(&reasons));
     jw_close(&w, ']');
     jw_kv_int(&w, "head", (int64_t)st.head_number);
-    jw_kv_int(&w, "peers", 0);
+    jw_kv_int(&w, "peers", (int64_t)peers);
     jw_close(&w, '}');
+    buf_deinit(&reasons);
 }
 
 static int on_accept(void *ctx, struct http_exchange *x)
@@ -267,7 +303,11 @@ static err_t start_dispatcher(struct service *s, const struct config *c,
     };
     char bad[64] = "";
     const err_t err = rpc_dispatcher_new(&s->dispatcher, &o, bad);
-    if (err.kind == ERR_INVALID) {
+    if (err.kind == ERR_INVALID && strncmp(bad, "admin", 5) == 0) {
+        (void)snprintf(detail->text, sizeof detail->text,
+                       "--rpc-namespaces: %s answers on the local socket only\nhint: see --ipc",
+                       bad);
+    } else if (err.kind == ERR_INVALID) {
         (void)snprintf(
             detail->text, sizeof detail->text,
             "--rpc-namespaces: there is no namespace or method \"%s\"\n"
@@ -313,25 +353,77 @@ static err_t start_server(struct service *s, const struct config *c, const char 
     return err;
 }
 
-err_t service_start(struct service **out, struct node *node, const struct config *config,
-                    const char *client_version, struct service_detail *detail)
+// ---- the local socket ---------------------------------------------------------------------
+
+static void on_local(void *ctx, bytes_t request, struct buf *out)
 {
-    struct service *s = calloc(1, sizeof *s);
-    if (s == NULL) return FAIL(FULL, "rpc: out of memory");
-    s->node = node;
-    const char *listen_at = config_text(config, SET_rpc_listen);
-    if (strcmp(listen_at, "off") == 0) {
-        *out = s;
-        return OK;
+    struct service *s = ctx;
+    enum rpc_cost cost;
+    struct rpc_request *r = rpc_request_parse(s->local, request, &cost);
+    if (r == NULL) {
+        LOG_WRN("rpc", "no memory for a request on the local socket", "bytes=%zu", request.len);
+        return;
     }
-    char address[64];
-    uint16_t port = 0;
-    if (!parse_listen(address, sizeof address, &port, listen_at)) {
+    rpc_request_run(r, out);
+    rpc_request_free(r);
+}
+
+/// Opens the socket. The usual place may be too deep in the file system: then there is none, and a
+/// warning says so.
+static err_t start_local(struct service *s, const struct config *c, struct service_detail *detail)
+{
+    const char *given = config_text(c, SET_ipc);
+    if (strcmp(given, "off") == 0 || s->env.control == NULL) return OK;
+    const struct rpc_dispatch_options o = {
+        .methods = RPC_METHODS,
+        .method_count = RPC_METHOD_COUNT,
+        .env = &s->local_env,
+        .namespaces = "",
+        .local = true,
+        .batch_max = config_number(c, SET_rpc_batch),
+        .call_time_ms = (uint32_t)config_number(c, SET_rpc_call_time),
+    };
+    char bad[64] = "";
+    s->local_env = s->env;
+    TRY(rpc_dispatcher_new(&s->local, &o, bad));
+    s->local_env.dispatcher = s->local;
+    char *path = NULL;
+    if (given[0] != 0)
+        path = strdup(given);
+    else if (asprintf(&path, "%s/cairnd.sock", s->env.control->data_dir) < 0)
+        path = NULL;
+    if (path == NULL) return FAIL(FULL, "rpc: out of memory");
+    const struct ipc_options ipc = {
+        .path = path,
+        .max_request = config_number(c, SET_rpc_max_body),
+        .answer = on_local,
+        .ctx = s,
+    };
+    err_t err = ipc_start(&s->ipc, &ipc);
+    if (err.kind == ERR_LIMIT && given[0] == 0) {
+        LOG_WRN("rpc", "no local socket", "path=%s why=\"%s\" hint=\"--ipc FILE\"", path,
+                err_text(err));
+        err = OK;
+    } else if (!err_ok(err)) {
+        (void)snprintf(detail->text, sizeof detail->text,
+                       "--ipc %s: %s\nhint: choose another file, or off", path, err_text(err));
+    }
+    free(path);
+    return err;
+}
+
+/// Reads --rpc-listen. `*off`: there is no door.
+static err_t read_listen(char address[64], uint16_t *port, bool *off, const struct config *config,
+                         struct service_detail *detail)
+{
+    const char *listen_at = config_text(config, SET_rpc_listen);
+    *off = strcmp(listen_at, "off") == 0;
+    if (*off) return OK;
+    if (!parse_listen(address, 64, port, listen_at)) {
         (void)snprintf(detail->text, sizeof detail->text,
                        "--rpc-listen is \"%s\"\nhint: want ADDRESS:PORT such as 127.0.0.1:8545, "
                        "or off",
                        listen_at);
-        free(s);
         return FAIL(INVALID, "rpc: bad listen address");
     }
     if (!is_loopback(address) && config_number(config, SET_rpc_open) == 0) {
@@ -339,12 +431,26 @@ err_t service_start(struct service **out, struct node *node, const struct config
                        "--rpc-listen %s reaches beyond this machine, and the RPC has no "
                        "authentication\nhint: listen on 127.0.0.1, or add --rpc-open",
                        listen_at);
-        free(s);
         return FAIL(INVALID, "rpc: open to the network");
     }
+    return OK;
+}
+
+err_t service_start(struct service **out, struct node *node, const struct config *config,
+                    const char *client_version, const struct rpc_control *control,
+                    struct service_detail *detail)
+{
+    char address[64];
+    uint16_t port = 0;
+    bool off = false;
+    TRY(read_listen(address, &port, &off, config, detail));
+    struct service *s = calloc(1, sizeof *s);
+    if (s == NULL) return FAIL(FULL, "rpc: out of memory");
+    s->node = node;
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     const unsigned cores = online < 1 ? 1 : online > 64 ? 64 : (unsigned)online;
     s->env.client_version = client_version;
+    s->env.control = control;
     s->env.min_gas_price_wei = config_number(config, SET_min_gas_price);
     s->env.limits = (struct rpc_limits){
         .logs_range = config_number(config, SET_rpc_logs_range),
@@ -353,8 +459,9 @@ err_t service_start(struct service **out, struct node *node, const struct config
         .call_time_ms = (uint32_t)config_number(config, SET_rpc_call_time),
     };
     err_t err = rpc_env_open(&s->env, node, cores);
-    if (err_ok(err)) err = start_dispatcher(s, config, detail);
-    if (err_ok(err)) err = start_server(s, config, address, port, cores, detail);
+    if (err_ok(err) && !off) err = start_dispatcher(s, config, detail);
+    if (err_ok(err) && !off) err = start_server(s, config, address, port, cores, detail);
+    if (err_ok(err)) err = start_local(s, config, detail);
     if (!err_ok(err)) {
         if (detail->text[0] == 0)
             (void)snprintf(detail->text, sizeof detail->text, "%s", err_text(err));
@@ -375,7 +482,9 @@ void service_stop(struct service *s)
     if (s == NULL) return;
     head_watch_stop(s->env.heads);
     subscriptions_stop(s->env.subscriptions);
+    ipc_stop(s->ipc);
     http_server_stop(s->server);
+    rpc_dispatcher_free(s->local);
     rpc_dispatcher_free(s->dispatcher);
     rpc_env_close(&s->env);
     free(s->vhost_text);

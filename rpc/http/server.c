@@ -577,6 +577,12 @@ static enum MHD_Result refuse_chunked_overflow(struct request *q)
 
 // ---- the life of a request ----------------------------------------------------------------
 
+const char *http_query(const struct http_exchange *x, const char *name)
+{
+    const struct request *q = x->connection;
+    return MHD_lookup_connection_value(q->mhd, MHD_GET_ARGUMENT_KIND, name);
+}
+
 static void resume(struct http_exchange *x)
 {
     MHD_resume_connection(((struct request *)x->connection)->mhd);

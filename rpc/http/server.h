@@ -41,6 +41,10 @@ struct http_exchange {
     void (*answered)(struct http_exchange *x);
 };
 
+/// A parameter of the request's query ("?name=value"), decoded; NULL if it is not there or has no
+/// value. Valid as long as the exchange. Only from `accept`.
+const char *http_query(const struct http_exchange *x, const char *name);
+
 /// Longest answer (threat model 4.8: at most 32 MiB unsent per connection).
 #define HTTP_ANSWER_MAX ((size_t)32 << 20)
 

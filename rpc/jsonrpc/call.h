@@ -24,7 +24,8 @@ enum rpc_cost {
 /// Who may call it.
 enum rpc_access {
     RPC_OPEN,  ///< whoever reaches an enabled namespace
-    RPC_NAMED, ///< only if --rpc-namespaces names the method itself
+    RPC_NAMED, ///< only if --rpc-namespaces names the method itself, or on the local socket
+    RPC_LOCAL, ///< on the local socket only
 };
 
 struct rpc_call;

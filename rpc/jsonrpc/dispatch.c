@@ -68,8 +68,9 @@ static err_t enable(struct rpc_dispatcher *d, char bad[64])
 {
     const struct rpc_dispatch_options *o = &d->options;
     for (size_t i = 0; i < o->method_count; i++) {
-        d->enabled[i] = strncmp(o->methods[i].name, "rpc", 3) == 0;
+        d->enabled[i] = o->local || strncmp(o->methods[i].name, "rpc", 3) == 0;
     }
+    if (o->local) return OK;
     for (const char *p = o->namespaces; *p != 0;) {
         const bytes_t word = bytes_make(p, strcspn(p, ", "));
         bool found = word.len == 0;
@@ -77,6 +78,7 @@ static err_t enable(struct rpc_dispatcher *d, char bad[64])
             const struct rpc_method *m = &o->methods[i];
             const bool whole = word_is_namespace(word, m);
             const bool single = word_is_method(word, m);
+            if (m->access == RPC_LOCAL) continue;
             found = found || whole || single;
             if (single || (whole && m->access == RPC_OPEN)) d->enabled[i] = true;
         }
@@ -416,6 +418,11 @@ static void item_begin(struct item *it, struct rpc_dispatcher *d, const struct e
     call->method = method_of(d, e, name);
     if (call->method == NULL) {
         rpc_fail(call, RPC_METHOD_NOT_FOUND, "the method %.64s does not exist", name);
+        return;
+    }
+    if (!is_enabled(d, call->method) && call->method->access == RPC_LOCAL) {
+        rpc_fail(call, RPC_METHOD_NOT_FOUND,
+                 "the method %.64s answers on the local socket only: see --ipc", name);
         return;
     }
     if (!is_enabled(d, call->method)) {

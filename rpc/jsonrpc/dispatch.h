@@ -20,6 +20,7 @@ struct rpc_dispatch_options {
     size_t method_count;
     void *env;
     const char *namespaces; ///< "eth,net,debug_traceTransaction"
+    bool local;             ///< of the local socket: every method is enabled
     size_t batch_max;       ///< 0: 1000
     size_t answer_max;      ///< bytes of a batch's answers, 0: 25 MB
     uint32_t batch_time_ms; ///< 0: 10 s

@@ -20,6 +20,17 @@ struct head_watch;
 struct filters;
 struct subscriptions;
 
+/// What the program lets an operator do to it (admin_*). Any thread may call any of these.
+struct rpc_control {
+    void *ctx;
+    const char *data_dir;
+    bool (*set_log_level)(void *ctx, const char *levels); ///< false: does not parse
+    /// Reads again what may change while running. `said` gets a line per change, or what is
+    /// wrong. @return false if something is wrong, and nothing has changed
+    bool (*reload)(void *ctx, struct buf *said);
+    void (*shutdown)(void *ctx); ///< asks for it, and returns
+};
+
 struct rpc_limits {
     uint64_t logs_range;   ///< blocks of one eth_getLogs
     uint64_t logs_max;     ///< logs of one answer
@@ -34,6 +45,7 @@ struct rpc_env {
     struct rpc_limits limits;
     const char *client_version;
     uint64_t min_gas_price_wei;
+    const struct rpc_control *control;   ///< outlives the server; NULL: there is no operator
     struct rpc_dispatcher *dispatcher;   ///< set after it was made; for rpc_modules
     struct call_pool *calls;             ///< interpreters (ns/eth_call.h)
     struct head_watch *heads;            ///< who waits for a block (ns/head_watch.h)
@@ -71,6 +83,10 @@ bool snapshot_find(struct rpc_call *call, struct snapshot *s, const struct block
 /// Begin, find (-32001 if there is none) and open the state.
 bool snapshot_open_state(struct rpc_call *call, struct snapshot *s, const struct block_ref *ref);
 void snapshot_close(struct snapshot *s);
+
+/// The members of the node's status page: version, head, qbft, sync, peers, pool, store; the object
+/// is opened and closed by the caller. (ns/admin.c)
+void rpc_put_status(struct json_writer *w, const struct rpc_env *env);
 
 /// Writes the receipt of a mined transaction; with `*found` false nothing is written.
 /// (ns/eth_chain.c)
