@@ -7,7 +7,6 @@
 #include "chain/state/genesis_state.h"
 #include "chain/store/guard.h"
 #include "consensus/node/node.h"
-#include "consensus/p2p/enode.h"
 #include "rpc/cairnd/command.h"
 #include "rpc/cairnd/control.h"
 #include "rpc/cairnd/dev.h"
@@ -343,7 +342,7 @@ static void say_ready(const struct run *r)
 {
     struct node_status st;
     char forks[512];
-    char enode[ENODE_TEXT_MAX];
+    char enode[NODE_ENODE_MAX];
     node_status(r->node, &st);
     if (!node_enode(r->node, enode, sizeof enode)) (void)snprintf(enode, sizeof enode, "off");
     put_forks(forks, sizeof forks, &r->genesis.config);

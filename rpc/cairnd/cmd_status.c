@@ -197,9 +197,12 @@ int cmd_status(int argc, char **argv)
     }
     const char *given = config_text(&c, SET_ipc);
     char *path = given[0] != 0 ? strdup(given) : config_path(&c, "cairnd.sock");
-    int code = path != NULL ? EXIT_DONE : fail(EXIT_INTERNAL, "out of memory");
+    if (path == NULL) {
+        config_free(&c);
+        return fail(EXIT_INTERNAL, "out of memory");
+    }
     const bool clear = watch && !json && isatty(STDOUT_FILENO) != 0;
-    if (code == EXIT_DONE) code = show(path, json, clear);
+    int code = show(path, json, clear);
     while (watch && code == EXIT_DONE) {
         const struct timespec pause = {.tv_sec = WATCH_S};
         (void)nanosleep(&pause, NULL);

@@ -176,6 +176,7 @@ static bool reload(void *ctx, struct buf *said)
 /// Reloads and says so in the log, whoever asked.
 static bool reload_and_log(void *ctx, struct buf *said)
 {
+    struct control *c = ctx;
     notify_send("RELOADING=1");
     const bool ok = reload(ctx, said);
     notify_send("READY=1");
@@ -185,13 +186,14 @@ static bool reload_and_log(void *ctx, struct buf *said)
     if (len != 0) memcpy(line, text.data, len);
     line[len] = 0;
     for (char *p = line; (p = strchr(p, '\n')) != NULL;) *p = p[1] == 0 ? 0 : ';';
+    pthread_mutex_lock(&c->lock);
     if (!ok)
         LOG_ERR("node", "not reloaded: nothing has changed", "why=\"%s\"", line);
     else if (line[0] == 0)
-        LOG_INF("node", "reloaded: nothing has changed", "log_level=%s",
-                ((const struct control *)ctx)->level);
+        LOG_INF("node", "reloaded: nothing has changed", "log_level=%s", c->level);
     else
-        LOG_INF("node", "reloaded", "changed=\"%s\"", line);
+        LOG_INF("node", "reloaded", "log_level=%s changed=\"%s\"", c->level, line);
+    pthread_mutex_unlock(&c->lock);
     return ok;
 }
 

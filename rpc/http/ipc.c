@@ -221,10 +221,8 @@ err_t ipc_start(struct ipc_server **out, const struct ipc_options *options)
     s->at.sun_family = AF_UNIX;
     pthread_mutex_init(&s->lock, NULL);
     const size_t len = strlen(options->path);
-    err_t err = OK;
-    if (len >= sizeof s->at.sun_path) {
-        err = FAIL(LIMIT, "the path is longer than 107 bytes");
-    } else {
+    err_t err = FAIL(LIMIT, "the path is longer than 107 bytes");
+    if (len < sizeof s->at.sun_path) {
         memcpy(s->at.sun_path, options->path, len + 1);
         err = open_socket(s);
     }

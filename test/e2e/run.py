@@ -19,7 +19,7 @@ import harness  # noqa: E402
 
 # In the order of their running; each is a module scenario_<name>.py with run(sandbox, rng).
 CI = [
-    "smoke", "cli", "wallet", "wallet_tx", "wallet_keys", "wallet_round", "wallet_dao", "hostile_rpc", "statetest", "transitions",
+    "smoke", "operator", "cli", "wallet", "wallet_tx", "wallet_keys", "wallet_round", "wallet_dao", "hostile_rpc", "statetest", "transitions",
     # What a kill, a disk or a file may do to a node, and what it says of itself.
     "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut", "diskfull", "talk", "backup",
     # Four validators and what happens between them.
