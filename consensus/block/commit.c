@@ -5,7 +5,7 @@
 #include "chain/fed/views.h"
 #include "chain/store/blocks.h"
 
-static err_t write_block(struct db_txn *txn, const struct executed_block *e, bytes_t extra_data)
+err_t block_write(struct db_txn *txn, const struct executed_block *e, bytes_t extra_data)
 {
     struct block sealed = e->block;
     sealed.header.extra_data = extra_data;
@@ -24,7 +24,7 @@ err_t block_commit(struct db *db, const struct executed_block *e, bytes_t extra_
 {
     struct db_txn *txn = NULL;
     TRY(db_begin_write(db, &txn));
-    const err_t err = write_block(txn, e, extra_data);
+    const err_t err = block_write(txn, e, extra_data);
     CRASH_POINT("commit-all-stored");
     if (err_ok(err)) return db_commit(txn);
     db_abort(txn);

@@ -13,3 +13,7 @@
 /// @return ERR_FULL (no space: nothing was written), ERR_IO (the sync failed: the process must
 ///         not go on with this store), ERR_CORRUPT
 MUST_USE err_t block_commit(struct db *db, const struct executed_block *e, bytes_t extra_data);
+
+/// The same inside a write transaction of the caller's, who commits it: several blocks at once.
+/// @return ERR_FULL, ERR_CORRUPT, ERR_IO: the transaction can only be thrown away
+MUST_USE err_t block_write(struct db_txn *txn, const struct executed_block *e, bytes_t extra_data);

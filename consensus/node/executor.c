@@ -122,8 +122,9 @@ static err_t start_from_store(struct executor *x)
     n->pool_head = number;
     executor_publish_head(x);
     // Until the loop has its first word (and knows whether the guard allows signing).
-    n->status.is_validator = address_index(x->validators, x->validator_count, &n->self) != SIZE_MAX;
-    n->status.validator_count = x->validator_count;
+    n->status.is_validator =
+        address_index(x->next.validators, x->next.validator_count, &n->self) != SIZE_MAX;
+    n->status.validator_count = x->next.validator_count;
     executor_look_at_disk(x);
     return OK;
 }
@@ -136,7 +137,7 @@ err_t executor_new(struct executor **out, struct node *n)
     x->node = n;
     buf_init(&x->head_extra, 0);
     TRY(queue_new(&x->jobs, MAX_JOBS, NULL, NULL));
-    TRY(arena_init(&x->tally_arena, (size_t)64 * 1024 * 1024));
+    TRY(succession_init(&x->next, &n->genesis.config));
     TRY(arena_init(&x->scratch, (size_t)1024 * 1024));
     TRY(vm_new(&x->vm));
     struct latest_view nothing;
@@ -169,7 +170,7 @@ void executor_free(struct executor *x)
     overlay_free(x->world);
     trie_cache_free(x->trie_cache);
     vm_free(x->vm);
-    arena_deinit(&x->tally_arena);
+    succession_deinit(&x->next);
     arena_deinit(&x->scratch);
     buf_deinit(&x->head_extra);
     free(x);

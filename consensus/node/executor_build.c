@@ -82,11 +82,11 @@ static void release_txs(struct selection *s)
 static void choose_vote(struct executor *x, struct build_request *rq)
 {
     struct node *n = x->node;
-    if (!x->has_tally) return;
+    if (!x->next.has_tally) return;
     pthread_mutex_lock(&n->status_lock);
     for (size_t i = 0; i < n->wish_count; i++) {
         const struct pending_vote *w = &n->wishes[i];
-        if (!qbft_vote_is_useful(&x->tally, &n->self, &w->who, w->add)) continue;
+        if (!qbft_vote_is_useful(&x->next.tally, &n->self, &w->who, w->add)) continue;
         rq->vote = w->add ? QBFT_VOTE_ADD : QBFT_VOTE_DROP;
         rq->vote_recipient = w->who;
         break;
@@ -99,15 +99,15 @@ static err_t build_into(struct executor *x, struct executed_block *out, struct s
 {
     const struct qbft_config q = chain_qbft_at(&x->node->genesis.config, j->height);
     // With others waiting for the proposal, a round must not pass over the building.
-    const uint64_t share_ms = x->validator_count == 1 ? BUILD_MS : q.request_timeout_ms / 3;
+    const uint64_t share_ms = x->next.validator_count == 1 ? BUILD_MS : q.request_timeout_ms / 3;
     x->build_deadline_ms = wall_clock_ms() + (share_ms < BUILD_MS ? share_ms : BUILD_MS);
     select_txs(s, j->timestamp_s);
 
     struct build_request rq = {.parent = &x->head,
                                .parent_hash = &x->head_hash,
                                .proposer = &x->node->self,
-                               .validators = x->validators,
-                               .validator_count = x->validator_count,
+                               .validators = x->next.validators,
+                               .validator_count = x->next.validator_count,
                                .round =
                                    x->node->options.qbft_wire == QBFT_WIRE_GOQUORUM ? 0 : j->round,
                                .timestamp_s = j->timestamp_s,

@@ -70,8 +70,8 @@ struct header_rules executor_rules(const struct executor *x, bool sealed)
     return (struct header_rules){.config = &x->node->genesis.config,
                                  .parent = &x->head,
                                  .parent_hash = &x->head_hash,
-                                 .validators = x->validators,
-                                 .validator_count = x->validator_count,
+                                 .validators = x->next.validators,
+                                 .validator_count = x->next.validator_count,
                                  .now_ms = sealed ? UINT64_MAX : wall_clock_ms(),
                                  .any_period = x->node->options.dev,
                                  .sealed = sealed};

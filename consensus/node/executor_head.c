@@ -3,9 +3,6 @@
 
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
-#include "chain/state/latest.h"
-#include "chain/store/blocks.h"
-#include "consensus/block/validator_call.h"
 #include "consensus/node/loop.h"
 #include "vm/block_exec.h"
 
@@ -25,67 +22,14 @@ err_t executor_set_head(struct executor *x, const struct header *h, const hash_t
     return OK;
 }
 
-err_t executor_apply_votes(struct executor *x, const struct header *h)
-{
-    arena_reset(&x->scratch);
-    struct extra_data extra;
-    TRY(extra_data_decode(&extra, &x->scratch, h->extra_data));
-    return qbft_tally_follow(&x->tally, &x->node->genesis.config, h, &extra);
-}
-
-/// The tally after the head, from the last checkpoint on.
-static err_t rebuild_tally(struct executor *x, const struct db_txn *txn)
-{
-    const struct chain_config *config = &x->node->genesis.config;
-    const address_t *list;
-    size_t count;
-    const uint64_t from = qbft_tally_checkpoint(config, x->head.number, &list, &count);
-    struct header h;
-    struct extra_data extra;
-    TRY(blocks_header(txn, &h, from));
-    arena_reset(&x->scratch);
-    TRY(extra_data_decode(&extra, &x->scratch, h.extra_data));
-    arena_reset(&x->tally_arena);
-    if (list != NULL) extra = (struct extra_data){.validators = list, .validator_count = count};
-    TRY(qbft_tally_init(&x->tally, &x->tally_arena, &extra, config->qbft.epoch_length));
-    for (uint64_t number = from; number <= x->head.number; number++) {
-        TRY(blocks_header(txn, &h, number));
-        TRY(executor_apply_votes(x, &h));
-    }
-    x->has_tally = true;
-    return OK;
-}
-
-/// Asks the contract. What it does wrong is the chain's own state and no failure of this machine:
-/// then nobody validates the next block, and the node stays up to say so.
-static err_t ask_contract(struct executor *x, const struct db_txn *txn, const address_t *contract)
-{
-    struct latest_view latest;
-    latest_view_init(&latest, txn);
-    const struct state_view view = latest_as_view(&latest);
-    const err_t err =
-        validators_by_call(x->validators, &x->validator_count, &x->env, &view, &x->head, contract);
-    if (err.kind != ERR_INVALID) return err;
-    x->validator_count = 0;
-    x->no_validators = err.why;
-    LOG_ERR("qbft", "the validator contract does not name the validators: no block can be made",
-            "height=%" PRIu64 " contract=%s why=\"%s\" hint=\"" NO_VALIDATORS_HINT "\"",
-            x->head.number + 1, hex_address(contract).s, err_text(err));
-    return OK;
-}
-
-/// Who validates head + 1.
 err_t executor_find_validators(struct executor *x, const struct db_txn *txn)
 {
+    TRY(succession_find(&x->next, &x->env, txn, &x->head));
+    if (x->next.nobody == NULL) return OK;
     const struct qbft_config next = chain_qbft_at(&x->node->genesis.config, x->head.number + 1);
-    x->no_validators = NULL;
-    if (next.has_validator_contract) {
-        x->has_tally = false;
-        return ask_contract(x, txn, &next.validator_contract);
-    }
-    if (!x->has_tally) TRY(rebuild_tally(x, txn));
-    x->validator_count = x->tally.validator_count;
-    memcpy(x->validators, x->tally.validators, x->validator_count * sizeof x->validators[0]);
+    LOG_ERR("qbft", "the validator contract does not name the validators: no block can be made",
+            "height=%" PRIu64 " contract=%s why=\"%s\" hint=\"" NO_VALIDATORS_HINT "\"",
+            x->head.number + 1, hex_address(&next.validator_contract).s, x->next.nobody);
     return OK;
 }
 
@@ -105,9 +49,10 @@ void executor_publish_head(struct executor *x)
     s->head_gas_limit = x->head.gas_limit;
     s->head_gas_used = x->head.gas_used;
     s->next_base_fee_wei = next_fee;
-    memcpy(n->next_validators, x->validators, x->validator_count * sizeof x->validators[0]);
-    n->next_validator_count = x->validator_count;
-    n->no_validators = x->no_validators;
+    memcpy(n->next_validators, x->next.validators,
+           x->next.validator_count * sizeof x->next.validators[0]);
+    n->next_validator_count = x->next.validator_count;
+    n->no_validators = x->next.nobody;
     pthread_mutex_unlock(&n->status_lock);
 
     pthread_mutex_lock(&n->pool_lock);
@@ -124,8 +69,8 @@ void executor_post_head(struct executor *x)
                              .hash = x->head_hash,
                              .timestamp_s = x->head.timestamp_s,
                              .proposer = x->head.coinbase,
-                             .validators = x->validators,
-                             .validator_count = x->validator_count,
+                             .validators = x->next.validators,
+                             .validator_count = x->next.validator_count,
                              .block_period_ms = q.block_period_ms,
                              .period_is_ms = q.period_is_ms,
                              .empty_block_period_ms = q.empty_block_period_ms,

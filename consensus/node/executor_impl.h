@@ -6,10 +6,10 @@
 
 #include "chain/base/queue.h"
 #include "consensus/block/check.h"
+#include "consensus/block/succession.h"
 #include "consensus/node/executor.h"
 #include "consensus/node/node_impl.h"
 #include "consensus/qbft/justification.h"
-#include "consensus/qbft/validators.h"
 
 #define KEPT_BLOCKS 4
 
@@ -47,13 +47,8 @@ struct executor {
     struct header head;
     struct buf head_extra;
     hash_t head_hash;
-    struct arena tally_arena;
-    struct arena scratch; ///< of one decoding
-    bool has_tally;
-    struct qbft_tally tally;
-    address_t validators[QBFT_MAX_VALIDATORS]; ///< of head + 1
-    size_t validator_count;                    ///< 0 where the contract that names them fails
-    const char *no_validators;                 ///< why it fails; a literal, NULL while it does not
+    struct arena scratch;   ///< of one decoding
+    struct succession next; ///< who validates head + 1
 
     uint64_t build_deadline_ms;
     uint64_t looked_after_ms; ///< housekeeping
@@ -64,8 +59,6 @@ struct executor {
 
 /// Takes a header as the head. ERR_FULL
 MUST_USE err_t executor_set_head(struct executor *x, const struct header *h, const hash_t *hash);
-/// Counts the vote of a header.
-MUST_USE err_t executor_apply_votes(struct executor *x, const struct header *h);
 /// Finds out who validates head + 1, by votes or by contract on the state that `txn` sees. Nobody
 /// does (and OK) where the contract fails: a state that no block can follow.
 MUST_USE err_t executor_find_validators(struct executor *x, const struct db_txn *txn);

@@ -42,7 +42,7 @@ static err_t after_commit(struct executor *x, const struct executed_block *e, by
     struct header h = e->block.header;
     h.extra_data = extra;
     TRY(executor_set_head(x, &h, &e->block.hash));
-    if (x->has_tally) TRY(executor_apply_votes(x, &x->head));
+    TRY(succession_follow(&x->next, &x->head));
     struct db_txn *txn;
     TRY(db_begin_read(x->node->db, &txn));
     const err_t err = executor_find_validators(x, txn);
