@@ -472,19 +472,33 @@ static err_t start_threads(struct node *n, struct node_detail *detail)
     return executor_start(n->executor);
 }
 
-static err_t open_all(struct node *n, struct node_detail *detail)
+err_t node_open_data(struct node *n, struct node_detail *detail)
 {
     TRY(take_lock(n, detail));
     TRY(arena_init(&n->start_arena, START_BYTES));
-    TRY(secp_pubkey_of(&n->self_key, n->options.key));
-    n->self = secp_address(&n->self_key);
-    n->status.validator = n->self;
-    n->status.qbft_step = "starting";
     CRASH_POINT("start-locked");
     TRY(open_store(n, detail));
     CRASH_POINT("start-store-open");
     TRY(workers_new(&n->workers, n->options.workers));
     n->jobs = workers_jobs(n->workers);
+    return OK;
+}
+
+void node_close_data(struct node *n)
+{
+    workers_free(n->workers);
+    if (n->db != NULL) db_close(n->db);
+    arena_deinit(&n->start_arena);
+    if (n->lock_fd >= 0) close(n->lock_fd); // and with it the flock
+}
+
+static err_t open_all(struct node *n, struct node_detail *detail)
+{
+    TRY(secp_pubkey_of(&n->self_key, n->options.key));
+    n->self = secp_address(&n->self_key);
+    n->status.validator = n->self;
+    n->status.qbft_step = "starting";
+    TRY(node_open_data(n, detail));
     TRY(feed_new(&n->feed));
     TRY(make_pool(n));
     const err_t err = executor_new(&n->executor, n);

@@ -233,6 +233,41 @@ void node_header_walk_free(struct node_header_walk *w); ///< NULL is allowed
 MUST_USE err_t node_header_walk_next(struct node_header_walk *w, const struct header *h,
                                      const struct db_txn *txn);
 
+/// --- without a node: blocks from elsewhere (`cairnd import`) ---
+
+/// How far an import has come.
+struct node_import_count {
+    uint64_t same;   ///< blocks that were there already, with the same hash
+    uint64_t blocks; ///< executed and stored
+    uint64_t txs;    ///< in these
+    uint64_t gas;
+    uint64_t head_number; ///< of the store
+    hash_t head_hash;
+    uint64_t failed_at; ///< on failure: `*where` of the block that was not taken
+};
+
+struct node_import {
+    const char *data_dir;
+    const struct genesis *genesis; ///< borrowed
+    unsigned workers;              ///< 0: one per core
+    /// The next block's RLP, sealed, valid until the next call; called on a thread of its own.
+    /// ERR_NOT_FOUND ends the import well, anything else ends it with that error.
+    err_t (*next)(void *ctx, bytes_t *raw, uint64_t *where);
+    /// After every commit; may be NULL.
+    void (*progress)(void *ctx, const struct node_import_count *count);
+    void *ctx;
+};
+
+/// Takes blocks in as sync does: header rules, seals, execution, roots (consensus/block/check.h),
+/// and writes them, many in one transaction. While one group is executed the senders of the next
+/// are recovered. What was written before a failure stays: those blocks are final, and a second
+/// import goes on after them. The data directory is locked meanwhile.
+/// @return as node_open; ERR_MALFORMED, ERR_INVALID, ERR_LIMIT or ERR_UNSUPPORTED (the block at
+///         `failed_at`); ERR_MISMATCH (it is not the block that the store has at its number);
+///         ERR_FULL, ERR_IO, ERR_CORRUPT (the store, or a sealed block does not give its roots)
+MUST_USE err_t node_import(const struct node_import *import, struct node_import_count *count,
+                           struct node_detail *detail);
+
 /// --- peers ---
 
 /// A connected peer, by value.

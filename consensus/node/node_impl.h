@@ -97,6 +97,12 @@ struct node {
     "in the genesis file of every validator, a transition (config.transitions.qbft) at this "      \
     "height that lists validators or names another contract; then restart them"
 
+/// The first steps of opening, for whoever writes blocks without running a node: the lock on the
+/// data directory, the store (made with block 0 if there is none), the workers. Needs `options`
+/// (data_dir, workers), `genesis` and lock_fd = -1. Afterwards node_close_data, also on failure.
+MUST_USE err_t node_open_data(struct node *n, struct node_detail *detail);
+void node_close_data(struct node *n);
+
 /// The error that the node cannot go on after. The first one counts.
 void node_fail(struct node *n, err_t why);
 

@@ -63,5 +63,7 @@ int cmd_key(int argc, char **argv);
 int cmd_genesis(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_import(int argc, char **argv);
 int cmd_statetest(int argc, char **argv);
 int cmd_t8n(int argc, char **argv);

@@ -74,6 +74,22 @@ static const struct command commands[] = {
      "examples:\n"
      "  cairnd backup --to /backup/today --data-dir net/validator-1\n"
      "  cairnd verify --deep --data-dir /backup/today\n"},
+    {"export", cmd_export, "write blocks to a file, as other clients do",
+     "cairnd export --to FILE [--from N] [--until M] [--data-dir DIR]\n\n"
+     "The RLP of one block after the other, seals included, both ends in; all blocks if no\n"
+     "range is given. Reads only, also while the node runs.\n\n"
+     "examples:\n"
+     "  cairnd export --to chain.rlp --data-dir net/validator-1\n"
+     "  cairnd export --to part.rlp --from 1000 --until 1999 --data-dir net/validator-1\n"},
+    {"import", cmd_import, "check, execute and store blocks from a file",
+     "cairnd import FILE [--data-dir DIR] [--genesis FILE]\n\n"
+     "Each block is held to the header rules, the validators' seals and its roots, as when it\n"
+     "comes from a peer. Blocks that are there already are compared and skipped, so an import\n"
+     "that was stopped goes on when it is called again. Not while the node runs (exit 3).\n"
+     "A block that is refused is named with its byte in the file (exit 2; 6 if the store has\n"
+     "another block there); those before it stay.\n\n"
+     "examples:\n"
+     "  cairnd import chain.rlp --data-dir node\n"},
     {"statetest", cmd_statetest, "run official Ethereum state tests; --trace for each step", NULL},
     {"t8n", cmd_t8n, "the transition tool: alloc, env and transactions to a new state", NULL},
 };

@@ -21,7 +21,7 @@ import harness  # noqa: E402
 CI = [
     "smoke", "operator", "cli", "wallet", "wallet_tx", "wallet_keys", "wallet_round", "wallet_dao", "hostile_rpc", "statetest", "transitions",
     # What a kill, a disk or a file may do to a node, and what it says of itself.
-    "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut", "diskfull", "talk", "backup",
+    "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut", "diskfull", "talk", "backup", "blockfile",
     # Four validators and what happens between them.
     "net_smoke", "net_kill9", "net_partition", "net_join", "net_churn",
 ]

@@ -59,6 +59,7 @@ FUZZED = {
     "chain/codec/rlp.c": "rlp",
     "chain/types/tx.c": "tx",
     "chain/types/block.c": "header_block",
+    "chain/types/block_file.c": "block_file",
     "chain/types/extra_data.c": "extra_data",
     "chain/types/receipt.c": "receipt",
     "chain/trie/proof.c": "trie_proof",
