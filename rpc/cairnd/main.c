@@ -44,12 +44,17 @@ static const struct command commands[] = {
      "examples:\n"
      "  cairnd config show --data-dir net/validator-1\n"
      "  cairnd config explain rpc-batch\n"},
-    {"key", cmd_key, "key new | show | address: the node key",
-     "cairnd key new | show | address [--data-dir DIR] [--node-key FILE]\n\n"
-     "The key is the node's identity and the validator's; its secret is never shown.\n\n"
+    {"key", cmd_key, "key new | show | address | nominate: the node key",
+     "cairnd key new | show | address [--data-dir DIR] [--node-key FILE]\n"
+     "       cairnd key nominate EPOCH [--data-dir DIR] [--node-key FILE] [--genesis FILE]\n\n"
+     "The key is the node's identity and the validator's; its secret is never shown. Where a\n"
+     "contract names the validators, nominate prints the proposal that adds this one, signed by\n"
+     "its key, as the DAO wants it: cairn dao propose FILE. It is good for 64 epochs from EPOCH\n"
+     "on; the one of now: cairn call ValidatorSet currentEpoch.\n\n"
      "examples:\n"
      "  cairnd key new --data-dir node\n"
-     "  cairnd key show --data-dir net/validator-1\n"},
+     "  cairnd key show --data-dir net/validator-1\n"
+     "  cairnd key nominate 3 --data-dir net/observer-1 > add.json\n"},
     {"genesis", cmd_genesis, "genesis hash | check FILE",
      "cairnd genesis hash | check FILE\n\n"
      "examples:\n"
