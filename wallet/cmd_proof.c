@@ -66,6 +66,11 @@ static enum exit_code pin_validators(struct ctx *ctx, const struct header *h, st
     if (!err_ok(extra_data_decode(&e, arena, h->extra_data)))
         return fail(ctx, EXIT_REFUSED, "only QBFT chains seal their blocks",
                     "the chain's blocks carry no seals");
+    if (e.validator_count == 0) {
+        out_note(ctx, "a contract names the validators, so none are pinned: proof verify "
+                      "--validators FILE wants their list");
+        return EXIT_DONE;
+    }
     json_t *list = json_array();
     for (size_t i = 0; i < e.validator_count; i++)
         (void)json_array_append_new(list, json_address(&e.validators[i]));

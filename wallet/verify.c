@@ -282,7 +282,8 @@ static err_t read_genesis(const address_t **out, size_t *count, struct arena *ar
     struct extra_data e;
     TRY(ethjson_read_data(&raw, arena, extra, PROOF_MAX_BYTES));
     TRY(extra_data_decode(&e, arena, raw));
-    if (e.validator_count == 0) return FAIL(MALFORMED, "the genesis file names no validators");
+    if (e.validator_count == 0)
+        return FAIL(MALFORMED, "the genesis file leaves the validators to a contract; give a list");
     *out = e.validators;
     *count = e.validator_count;
     return OK;
