@@ -120,7 +120,9 @@ static err_t build_into(struct executor *x, struct executed_block *out, struct s
     choose_vote(x, &rq);
     struct db_txn *txn;
     TRY(db_begin_read(x->node->db, &txn));
+    const uint64_t begun_us = counters_now_us();
     const err_t err = block_build(out, &x->env, txn, &rq);
+    if (err_ok(err)) histogram_note(&x->node->counters.execute, begun_us);
     db_abort(txn);
     return err;
 }

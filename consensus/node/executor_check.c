@@ -102,7 +102,9 @@ err_t executor_check_into(struct executor *x, struct executed_block *out, bytes_
                                      .ctx = n};
     struct db_txn *txn;
     TRY(db_begin_read(n->db, &txn));
+    const uint64_t begun_us = counters_now_us();
     const err_t err = block_check(out, &x->env, txn, &rq);
+    if (err_ok(err)) histogram_note(&n->counters.execute, begun_us);
     db_abort(txn);
     return err;
 }

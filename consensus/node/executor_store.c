@@ -71,7 +71,9 @@ static err_t commit_patiently(struct executor *x, const struct executed_block *e
 {
     for (;;) {
         CRASH_POINT("executor-commit-before");
+        const uint64_t begun_us = counters_now_us();
         const err_t err = block_commit(x->node->db, e, extra);
+        if (err_ok(err)) histogram_note(&x->node->counters.commit, begun_us);
         CRASH_POINT("executor-commit-after");
         atomic_store(&x->node->waiting_for_space, err.kind == ERR_FULL);
         if (err.kind != ERR_FULL) return err;
@@ -88,6 +90,7 @@ static bool store_block(struct executor *x, const struct executed_block *e, byte
                         uint32_t round, uint64_t start_ms)
 {
     struct node *n = x->node;
+    const uint64_t begun_us = counters_now_us();
     err_t err = commit_patiently(x, e, extra);
     if (err_ok(err)) err = after_commit(x, e, extra);
     if (err_ok(err)) {
@@ -96,6 +99,10 @@ static bool store_block(struct executor *x, const struct executed_block *e, byte
                 " proposer=%s took=%" PRIu64 "ms",
                 x->head.number, hex_hash(&x->head_hash).s, e->block.tx_count, x->head.gas_used,
                 round, hex_address(&x->head.coinbase).s, wall_clock_ms() - start_ms);
+        histogram_note(&n->counters.import, begun_us);
+        count_one(&n->counters.blocks);
+        count_more(&n->counters.transactions, e->block.tx_count);
+        count_more(&n->counters.gas, x->head.gas_used);
         executor_forget_kept(x);
         return true;
     }

@@ -170,6 +170,7 @@ static void act(struct loop *l, const struct qbft_effect *e)
     switch (e->kind) {
     case QBFT_FX_SEND:
         CRASH_POINT("loop-send");
+        if (e->send.code == QBFT_PROPOSAL) count_one(&n->counters.proposals);
         signer_send(n->signer, &e->send);
         return;
     case QBFT_FX_RELAY:
@@ -201,6 +202,9 @@ static void act(struct loop *l, const struct qbft_effect *e)
         executor_commit(n->executor, e->commit.block->header.number, &e->commit.block->hash,
                         e->commit.block->raw, e->commit.round, e->commit.seals,
                         e->commit.seal_count);
+        if (n->status.validator_count > e->commit.seal_count)
+            count_more(&n->counters.seals_missing,
+                       n->status.validator_count - e->commit.seal_count);
         return;
     case QBFT_FX_BLAME:
         log_blame(e);
@@ -208,6 +212,7 @@ static void act(struct loop *l, const struct qbft_effect *e)
         return;
     case QBFT_FX_EVIDENCE:
         if (!evidence_add(n->evidence, e->evidence.a, e->evidence.b, loop_now_ms(l) / 1000)) return;
+        count_one(&n->counters.equivocations);
         LOG_WRN("qbft", "equivocation",
                 "author=%s message=%s height=%" PRIu64 " round=%" PRIu32
                 " hint=qbft_getEvidence shows both",
@@ -228,6 +233,8 @@ static void publish(struct loop *l)
     struct qbft_view v;
     qbft_look(l->core, &v);
     struct node *n = l->node;
+    const bool advanced = v.round > (n->status.qbft_height == v.height ? n->status.qbft_round : 0);
+    if (advanced) count_one(&n->counters.round_changes);
     pthread_mutex_lock(&n->status_lock);
     if (n->status.qbft_height != v.height || n->status.qbft_round != v.round)
         n->status.qbft_round_started_s = loop_now_ms(l) / 1000;
@@ -299,6 +306,7 @@ static void on_head(struct loop *l, struct post *p)
 void loop_take_message(struct loop *l, const struct qbft_message *m, uint64_t conn)
 {
     struct qbft_event ev = {.kind = QBFT_EV_MESSAGE, .message = {.message = m}};
+    count_one(&l->node->counters.qbft_messages[m->main.code - QBFT_PROPOSAL]);
     l->in_hand = m;
     l->in_hand_from = conn;
     step(l, &ev);

@@ -104,6 +104,28 @@ struct node_status {
 };
 void node_status(struct node *n, struct node_status *out);
 
+/// Durations, counted by their upper bounds; the last bucket is everything above.
+#define NODE_HISTOGRAM_BOUNDS 13U
+extern const uint64_t NODE_HISTOGRAM_US[NODE_HISTOGRAM_BOUNDS];
+struct node_histogram {
+    uint64_t buckets[NODE_HISTOGRAM_BOUNDS + 1]; ///< each by itself, not added up
+    uint64_t sum_us;
+};
+
+/// What the node has counted since its start.
+struct node_metrics {
+    struct node_histogram import, execute, commit; ///< of blocks
+    uint64_t blocks, transactions, gas;            ///< stored
+    uint64_t round_changes;                        ///< rounds above 0 that were entered
+    uint64_t proposals;                            ///< made by this node
+    uint64_t qbft_messages[4];   ///< taken: proposal, prepare, commit, round change
+    uint64_t seals_missing;      ///< seals of validators that are not in stored blocks
+    uint64_t equivocations;      ///< new evidence
+    uint64_t p2p_messages[2];    ///< that came: eth, istanbul
+    uint64_t p2p_disconnects[2]; ///< by us, by the peer
+};
+void node_metrics(struct node *n, struct node_metrics *out);
+
 /// The store, for read snapshots (db_begin_read).
 struct db *node_db(struct node *n);
 

@@ -16,6 +16,7 @@
 #include "chain/base/jobs.h"
 #include "chain/state/view.h"
 #include "chain/types/extra_data.h"
+#include "consensus/node/counters.h"
 #include "consensus/node/node.h"
 #include "consensus/pool/txpool.h"
 #include "consensus/qbft/qbft.h"
@@ -77,6 +78,8 @@ struct node {
     size_t missing_count;                           ///< status_lock
     struct pending_vote wishes[64];                 ///< status_lock: votes to cast when proposing
     size_t wish_count;                              ///< status_lock
+
+    struct counters counters; ///< atomics
 
     atomic_bool failed;
     pthread_mutex_t failure_lock;

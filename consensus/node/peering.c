@@ -277,6 +277,7 @@ static void on_closed(void *ctx, struct conn *c, enum p2p_reason reason, bool by
     const bool bad = !by_peer && (reason == P2P_BREACH || reason == P2P_SUBPROTOCOL);
     peers_off_line(p->peers, conn_key(c), true, bad, peering_now(p));
     if (peer == NULL) return;
+    count_one(&p->node->counters.p2p_disconnects[by_peer]);
     if (peer->has_status)
         LOG_INF("p2p", "peer gone", "peer=%s address=%s by=%s why=%s", conn_address(c),
                 hex_address(&peer->address).s, by_peer ? "peer" : "us", why);
@@ -497,6 +498,7 @@ static void on_message(void *ctx, struct conn *c, enum p2p_protocol protocol, un
     struct peering *p = ctx;
     struct peer *peer = peer_of(c);
     if (peer == NULL || p->stopping) return;
+    count_one(&p->node->counters.p2p_messages[protocol == P2P_ISTANBUL]);
     if (protocol == P2P_ISTANBUL) {
         if (peer->has_status) on_istanbul(p, peer, code, payload);
         return; // before Status nobody knows of which chain it is

@@ -3,6 +3,7 @@
 
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
+#include "rpc/cairnd/metrics.h"
 #include "rpc/http/ipc.h"
 #include "rpc/http/lanes.h"
 #include "rpc/http/server.h"
@@ -38,6 +39,7 @@ struct service {
     struct rpc_env local_env; ///< the same with the dispatcher of the local socket
     struct rpc_dispatcher *local;
     struct ipc_server *ipc;
+    struct http_server *metrics;
 };
 
 // ---- JSON-RPC -----------------------------------------------------------------------------
@@ -412,6 +414,68 @@ static err_t start_local(struct service *s, const struct config *c, struct servi
     return err;
 }
 
+// ---- metrics ------------------------------------------------------------------------------
+
+static int on_scrape(void *ctx, struct http_exchange *x)
+{
+    struct service *s = ctx;
+    x->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    if (x->method != HTTP_POST && strcmp(x->path, "/metrics") == 0) {
+        metrics_print(&x->out, &s->env, s->server);
+    } else {
+        x->status = 404;
+        buf_put_str(&x->out, "not found: /metrics is here\n");
+    }
+    return HTTP_ANSWERED;
+}
+
+static void on_scraped(void *ctx, struct http_exchange *x)
+{
+    (void)ctx, (void)x;
+}
+
+/// Opens the port. The usual one is taken by the first node of a machine: the others say so and go
+/// without, unless they were told which.
+static err_t start_metrics(struct service *s, const struct config *c, struct service_detail *detail)
+{
+    const struct setting *listen_at = &c->all[SET_metrics_listen];
+    const bool by_default = listen_at->source == FROM_DEFAULT;
+    char address[64];
+    uint16_t port = 0;
+    if (strcmp(listen_at->text, "off") == 0 || (config_number(c, SET_dev) != 0 && by_default))
+        return OK;
+    if (!parse_listen(address, sizeof address, &port, listen_at->text)) {
+        (void)snprintf(detail->text, sizeof detail->text,
+                       "--metrics-listen is \"%s\"\nhint: want ADDRESS:PORT such as "
+                       "127.0.0.1:9545, or off",
+                       listen_at->text);
+        return FAIL(INVALID, "metrics: bad listen address");
+    }
+    const struct http_options o = {
+        .address = address,
+        .port = port,
+        .handler = {.ctx = s, .accept = on_scrape, .done = on_scraped},
+        .max_connections = 16,
+        .max_connections_ip = 16,
+    };
+    const err_t err = http_server_start(&s->metrics, &o);
+    if (err_ok(err)) {
+        LOG_INF("rpc", "metrics", "url=http://%s:%u/metrics", address,
+                (unsigned)http_server_port(s->metrics));
+        return OK;
+    }
+    s->metrics = NULL;
+    if (by_default) {
+        LOG_INF("rpc", "no metrics", "listen=%s why=\"%s\" hint=--metrics-listen", listen_at->text,
+                err_text(err));
+        return OK;
+    }
+    (void)snprintf(detail->text, sizeof detail->text,
+                   "--metrics-listen %s: %s\nhint: choose another port, or off", listen_at->text,
+                   err_text(err));
+    return err;
+}
+
 /// Reads --rpc-listen. `*off`: there is no door.
 static err_t read_listen(char address[64], uint16_t *port, bool *off, const struct config *config,
                          struct service_detail *detail)
@@ -462,6 +526,7 @@ err_t service_start(struct service **out, struct node *node, const struct config
     if (err_ok(err) && !off) err = start_dispatcher(s, config, detail);
     if (err_ok(err) && !off) err = start_server(s, config, address, port, cores, detail);
     if (err_ok(err)) err = start_local(s, config, detail);
+    if (err_ok(err)) err = start_metrics(s, config, detail);
     if (!err_ok(err)) {
         if (detail->text[0] == 0)
             (void)snprintf(detail->text, sizeof detail->text, "%s", err_text(err));
@@ -482,6 +547,7 @@ void service_stop(struct service *s)
     if (s == NULL) return;
     head_watch_stop(s->env.heads);
     subscriptions_stop(s->env.subscriptions);
+    http_server_stop(s->metrics);
     ipc_stop(s->ipc);
     http_server_stop(s->server);
     rpc_dispatcher_free(s->local);

@@ -119,7 +119,8 @@ class Node:
         """Starts and waits for the line that says where the RPC answers."""
         self.starts += 1
         log = open(self.log_path, "ab")
-        environment = dict(os.environ, **(self.environment or {}))
+        # One port for all nodes of the machine is none: who wants metrics says where.
+        environment = {"CAIRND_METRICS_LISTEN": "off", **os.environ, **(self.environment or {})}
         self.process = subprocess.Popen(
             [self.binary, *self.arguments], stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
             env=environment,

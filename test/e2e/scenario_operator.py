@@ -4,6 +4,7 @@ them, restricts who may connect, reloads, changes the log level, stops the node.
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -45,6 +46,22 @@ def ready(node, query=""):
         return refusal.code, json.loads(text) if refusal.code == 503 else text
 
 
+def scrape(url):
+    """The samples of /metrics by name and labels."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        expect(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"), "content type")
+        lines = answer.read().decode().splitlines()
+    samples = {}
+    for line in lines:
+        if line.startswith("# "):
+            continue
+        match = re.fullmatch(r'(cairn_[a-z0-9_]+(?:\{[a-z]+="[^"\\]*"\})?) ([0-9.]+)', line)
+        expect(match, f"no sample: {line}")
+        expect(match.group(1) not in samples, f"twice: {line}")
+        samples[match.group(1)] = float(match.group(2))
+    return samples
+
+
 def refused(call, *params):
     try:
         call(*params)
@@ -63,7 +80,7 @@ def run(sandbox, rng):
     # Each starts with no line to the other, and nobody may call the first.
     nodes = [
         sandbox.node(folders[0], "--p2p-listen", "127.0.0.1:0", "--guard-reset-height", 1,
-                     "--permissions", allowed).start(),
+                     "--permissions", allowed, "--metrics-listen", "127.0.0.1:0").start(),
         sandbox.node(folders[1], "--p2p-listen", "127.0.0.1:0", "--guard-reset-height", 1).start(),
     ]
     path = folders[0] / "cairnd.sock"
@@ -108,6 +125,14 @@ def run(sandbox, rng):
     expect(ready(nodes[0], "?minPeers=2")[0] == 503, "more peers wanted")
     expect(ready(nodes[0], "?minPeers=1&maxBlocksBehind=2&maxHeadAge=20s")[0] == 200, "all three")
     expect(ready(nodes[0], "?maxHeadAge=soon")[0] == 400, "no time")
+
+    # What a scraper sees: every line is a comment or a sample, and the samples are of this node.
+    found = scrape(re.search(r"url=(http://[0-9.:]+/metrics)", nodes[0].log_path.read_text()).group(1))
+    expect(found["cairn_head_block"] >= 3 and found["cairn_p2p_peers"] == 1, f"{found}")
+    expect(found["cairn_qbft_is_validator"] == 1 and found["cairn_qbft_round_changes_total"] >= 1, f"{found}")
+    commits = found["cairn_block_commit_seconds_count"]
+    expect(commits >= 3 and found['cairn_block_commit_seconds_bucket{le="+Inf"}'] == commits, f"{found}")
+    expect(found['cairn_qbft_messages_total{type="commit"}'] >= 1, f"{found}")
 
     # By signal: nobody again; the line is cut.
     allowed.write_text("nodes-allowlist = []\n")
