@@ -164,6 +164,14 @@ static void log_blame(const struct qbft_effect *e)
             e->blame.why);
 }
 
+static void count_missing_seals(struct loop *l, size_t seals)
+{
+    struct qbft_view v;
+    qbft_look(l->core, &v);
+    if (v.validator_count > seals)
+        count_more(&l->node->counters.seals_missing, v.validator_count - seals);
+}
+
 static void act(struct loop *l, const struct qbft_effect *e)
 {
     struct node *n = l->node;
@@ -202,9 +210,7 @@ static void act(struct loop *l, const struct qbft_effect *e)
         executor_commit(n->executor, e->commit.block->header.number, &e->commit.block->hash,
                         e->commit.block->raw, e->commit.round, e->commit.seals,
                         e->commit.seal_count);
-        if (n->status.validator_count > e->commit.seal_count)
-            count_more(&n->counters.seals_missing,
-                       n->status.validator_count - e->commit.seal_count);
+        count_missing_seals(l, e->commit.seal_count);
         return;
     case QBFT_FX_BLAME:
         log_blame(e);
