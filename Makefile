@@ -249,6 +249,14 @@ SIM ?= ci
 mutants: $(MUTANT_PROGRAMS) ## planted bugs: the simulator must find each within 2,000 seeds
 	$(Q)test/sim/mutants.sh $^
 
+# ---- the rules of QBFT as a model -----------------------------------------------------------
+
+.PHONY: model
+model: ## the QBFT model for spin: what must hold, and what must be found (MODEL=quick soak)
+	$(Q).ci/deps.sh model
+	$(Q)test/model/run.sh $(MODEL) $(BUILD)
+MODEL ?= quick
+
 # ---- benchmarks -----------------------------------------------------------------------------
 
 BENCHES := $(patsubst test/bench/%.c,$(OUT)/bench/%,$(wildcard test/bench/*.c))

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that are missing, and nothing else. Says what and why.
-# usage: deps.sh build|lint|interop ...
+# usage: deps.sh build|lint|model|interop ...
 set -eu
 
 build='build-essential:compiler pkg-config:finds_libraries git:version_stamp
@@ -13,14 +13,16 @@ libcriterion-dev:unit_tests python3:demo_and_end-to-end_scripts xz-utils:test_ve
 ca-certificates:https_for_the_wallet'
 lint='clang-14:second_compiler clang-format-14:formatter clang-tidy-14:linter cppcheck:linter
 libclang-rt-14-dev:sanitizers_and_fuzzer llvm-14:symbolizer'
+model='spin:model_checker'
 
 wanted=
 for set in "$@"; do
     case $set in
     build) wanted="$wanted $build" ;;
     lint) wanted="$wanted $lint" ;;
+    model) wanted="$wanted $model" ;;
     interop) command -v node >/dev/null 2>&1 || wanted="$wanted nodejs:interop_tests npm:interop_tests" ;;
-    *) echo "deps.sh: unknown set '$set' (build, lint, interop)" >&2; exit 2 ;;
+    *) echo "deps.sh: unknown set '$set' (build, lint, model, interop)" >&2; exit 2 ;;
     esac
 done
 

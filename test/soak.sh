@@ -86,6 +86,8 @@ done
 part simulator make sim SIM=soak
 part simulator-sanitized make PROFILE=asan sim SIM=quick
 
+part model make model MODEL=soak
+
 # ---- other implementations ------------------------------------------------------------------------
 if have "${NODE:-node}"; then
     # Another seed each day, so that campaigns do not repeat each other.
