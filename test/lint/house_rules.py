@@ -76,6 +76,8 @@ FUZZED = {
     "consensus/p2p/eth.c": "eth_msg",
     "consensus/p2p/enode.c": "enode",
     "vm/interp.c": "evm_code",
+    "consensus/p2p/discv4_wire.c": "discv4",
+    "consensus/p2p/enr.c": "discv4",
     "rpc/jsonrpc/envelope.c": "rpc_request",
     "rpc/jsonrpc/dispatch.c": "rpc_request",
     "rpc/jsonrpc/params.c": "rpc_request",
