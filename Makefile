@@ -32,11 +32,10 @@ COMMON := -std=gnu17 -I. -MMD -MP -D_GNU_SOURCE -fno-common $(WARN)
 # Labels as values, __int128, statement expressions: GNU C that both compilers have.
 COMMON += -Wno-pedantic
 # Words of the EVM are written by limbs: wider loads of them would wait (vm/vm_impl.h).
-CFLAGS_interp := -fno-tree-slp-vectorize -fno-tree-vectorize
-# A short body that straddles two lines of the instruction cache takes half as long again.
-ifeq ($(findstring clang,$(CC)),)
-CFLAGS_interp += -falign-labels=32
-endif
+CFLAGS_interp = -fno-tree-slp-vectorize -fno-tree-vectorize
+# A short body that straddles two lines of the instruction cache takes half as long again. Asked when
+# it is used: a profile chooses its compiler further down.
+CFLAGS_interp += $(if $(findstring clang,$(CC)),,-falign-labels=32)
 # A log line without fields has an empty format.
 COMMON += -Wno-format-zero-length
 
