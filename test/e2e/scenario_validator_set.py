@@ -23,7 +23,7 @@ def free_ports(count):
     return ports
 
 
-def make_network(sandbox, members):
+def make_network(sandbox, members, validators=4, observers=1, epoch=EPOCH):
     """Folders of a network whose nodes listen where the kernel has room."""
     net = sandbox.dir / "net"
     (sandbox.dir / "members.json").write_text(json.dumps(members))
@@ -31,10 +31,11 @@ def make_network(sandbox, members):
         "minBlocksFloor": "2", "timelockSeconds": "1", "votingDelayBlocks": "4", "votingPeriodBlocks": "24",
         "lateQuorumBlocks": "4"}))
     sandbox.program(
-        "cairnd", "network", "init", "--validators", 4, "--observers", 1, "--validators-by", "contract",
-        "--block-period", "250ms", "--epoch", EPOCH, "--members", sandbox.dir / "members.json", "--gov",
+        "cairnd", "network", "init", "--validators", validators, "--observers", observers,
+        "--validators-by", "contract", "--block-period", "250ms", "--epoch", epoch, "--members", sandbox.dir / "members.json", "--gov",
         sandbox.dir / "gov.json", "--dir", net)
-    folders = [net / f"validator-{i}" for i in range(1, 5)] + [net / "observer-1"]
+    folders = [net / f"validator-{i + 1}" for i in range(validators)]
+    folders += [net / f"observer-{i + 1}" for i in range(observers)]
     ports = free_ports(len(folders))
     for folder in folders:
         text = (folder / "static-nodes.json").read_text()
@@ -81,14 +82,18 @@ def proposers(rpc, first, last):
     return {rpc.call("eth_getBlockByNumber", hex(n), False)["miner"] for n in range(first, last + 1)}
 
 
-def run(sandbox, _rng):
-    w = Wallet(sandbox, "http://127.0.0.1:1")
+def make_members(w):
     members = []
     for i, name in enumerate(HOLDERS):
         made = w.run("account", "import", name, "--mnemonic", "--light-kdf", "--path", f"m/44'/60'/0'/0/{i}",
                      stdin=WORDS + "\n")
         members.append({"address": made["address"], "tokens": "100000", "member": True, "aggregator": False})
-    net, folders, ports = make_network(sandbox, members)
+    return members
+
+
+def run(sandbox, _rng):
+    w = Wallet(sandbox, "http://127.0.0.1:1")
+    net, folders, ports = make_network(sandbox, make_members(w))
     genesis = json.loads((net / "genesis.json").read_text())
     contract = genesis["config"]["qbft"]["validatorcontractaddress"]
     expect(genesis["extraData"].endswith("c0c080c0"), "no validators in the genesis' header")
