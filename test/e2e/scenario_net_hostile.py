@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Strangers on the port of a validator who never get past the handshake: noise, silence, half a
+handshake, a byte at a time, sizes that cannot be, and hundreds of connections. Blocks keep their
+pace, nobody's line is cut, and descriptors and memory are given back."""
+
+import socket
+import struct
+import threading
+import time
+
+from harness import expect, wait_until
+from network import Network, resources
+
+HANDSHAKE_S = 5  # then whoever has not finished is closed (threat model: p2p)
+
+
+def rows(rng):
+    """name, bytes, whether the node must close at once"""
+    noise = rng.randbytes(2048)
+    size = rng.randrange(300, 400)
+    return [
+        ("noise", noise, True),
+        ("HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + bytes(1000), True),
+        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + noise, True),
+        ("zeros", bytes(2048), True),
+        ("size 65535", b"\xff\xff" + noise, True),
+        ("size 0", b"\x00\x00" + noise, True),
+        ("an EIP-8 size and noise", struct.pack(">H", size) + b"\x04" + rng.randbytes(size - 1), True),
+        ("an old handshake, which reads as a longer new one", b"\x04" + rng.randbytes(306), False),
+        ("one byte", b"\x01", False),
+        ("half a handshake", struct.pack(">H", size) + b"\x04" + rng.randbytes(size // 2), False),
+        ("nothing", b"", False),
+    ]
+
+
+def until_closed(address, raw, seconds=15):
+    """@return (seconds until the node closed, bytes that it said)"""
+    begun = time.monotonic()
+    said = b""
+    with socket.create_connection(address, timeout=seconds) as s:
+        try:
+            s.sendall(raw)
+            while chunk := s.recv(4096):
+                said += chunk
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+    return time.monotonic() - begun, said
+
+
+def dribble(address, raw, end):
+    """A byte every 50 ms, again and again."""
+    while not end.is_set():
+        try:
+            with socket.create_connection(address, timeout=5) as s:
+                for i in range(len(raw)):
+                    if end.wait(0.05):
+                        return
+                    s.sendall(raw[i : i + 1])
+        except OSError:
+            end.wait(0.05)
+
+
+def gaps(net, i, first, last):
+    """Seconds between these blocks, (mean, longest), from the node's own log."""
+    at = {}
+    for line in net.nodes[i].log_path.read_text(errors="replace").splitlines():
+        if "imported block number=" in line:
+            clock = line.split("T", 1)[1].split("Z", 1)[0].split(":")
+            seconds = int(clock[0]) * 3600 + int(clock[1]) * 60 + float(clock[2])
+            at[int(line.split("number=")[1].split()[0])] = seconds
+    found = [(at[n + 1] - at[n]) % 86400 for n in range(first, last) if n in at and n + 1 in at]
+    return sum(found) / len(found), max(found)
+
+
+def run(sandbox, rng):
+    with Network(sandbox, rng, load_each=2000) as net:
+        net.start()
+        net.wait_peers(3)
+        net.start_load()
+        begin = net.head(0)
+        net.wait_blocks(12)
+        quiet, quiet_worst = gaps(net, 0, begin, net.head(0))
+        address = ("127.0.0.1", net.port(0))
+        descriptors, memory = resources(net.nodes[0])
+        first = net.head(0)
+
+        results = {}
+        waiting = []
+        for name, raw, at_once in rows(rng):
+            def once(name=name, raw=raw):
+                results[name] = until_closed(address, raw)
+            thread = threading.Thread(target=once)
+            thread.start()
+            if at_once:
+                thread.join()
+            else:  # those that wait for the deadline wait together
+                waiting.append(thread)
+        for thread in waiting:
+            thread.join()
+        for name, _, at_once in rows(rng):
+            expect(name in results, f"{name}: no end")
+            took, said = results[name]
+            expect(not said, f"{name}: the node answers {len(said)} bytes to who proves no key")
+            limit = 1.0 if at_once else HANDSHAKE_S + 1.5
+            expect(took <= limit, f"{name}: closed after {took:.1f} s, not within {limit} s")
+
+        # A few hundred at once, that say nothing, half of it, or one byte after another.
+        end = threading.Event()
+        threads = [threading.Thread(target=dribble, args=(address, rng.randbytes(400), end)) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        flood, most = [], 0
+        half = struct.pack(">H", 400) + b"\x04" + rng.randbytes(100)
+        until = time.monotonic() + HANDSHAKE_S + 2
+        while time.monotonic() < until:
+            for _ in range(50):
+                s = socket.create_connection(address, timeout=5)
+                try:
+                    s.sendall(half)
+                except OSError:
+                    pass
+                flood.append(s)
+            most = max(most, resources(net.nodes[0])[0])
+            for s in flood[:-150]:
+                s.close()
+            flood = flood[-150:]
+            time.sleep(0.1)
+        expect(most <= descriptors + 64 + 16, f"{most} descriptors, {descriptors} before")
+        for i in range(4):
+            expect(int(net.call(i, "net_peerCount"), 16) == 3, f"{net.names[i]} has lost a peer")
+
+        last = net.head(0)
+        mean, worst = gaps(net, 0, first, last)
+        expect(mean <= 1.2 * quiet + 0.05, f"a block every {mean:.3f} s, and {quiet:.3f} s before")
+
+        # While one address holds all the places it may, a restarted validator still gets in.
+        net.kill(1)
+        net.start(1)
+        net.wait_peers(3, 1, seconds=10)
+        end.set()
+        for thread in threads:
+            thread.join(10)
+        for s in flood:
+            s.close()
+        net.stop_load()
+        net.check_acknowledged()
+        net.wait_blocks(2)
+        wait_until(lambda: resources(net.nodes[0])[0] <= descriptors + 2, "descriptors are given back", HANDSHAKE_S + 3)
+        grown = resources(net.nodes[0])[1] - memory
+        expect(grown < 65536, f"memory has grown by {grown} KiB")
+        net.check_equal()
+        net.check_logs()
+        net.stop()
+        return (f"{last - first} blocks meanwhile, one in {mean:.3f} s ({quiet:.3f} s before), longest wait {worst:.2f} s "
+                f"({quiet_worst:.2f} s before), "
+                f"{most} descriptors at most ({descriptors} before), memory +{grown} KiB")
