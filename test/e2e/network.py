@@ -5,7 +5,8 @@ privileges:
 
     node 1 --call--> relay 1>2 --call--> node 2
 
-Ports are the kernel's choice, also after a restart: the relays are told where a node listens."""
+Ports are the kernel's choice, also after a restart: the relays are told where a node listens.
+Where speed is measured (`direct`) the nodes call each other without relays."""
 
 import asyncio
 import json
@@ -13,6 +14,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import threading
 import time
 
@@ -129,7 +131,7 @@ class Network:
     """`cairnd network init`, and its nodes numbered from 0: validators, then observers."""
 
     def __init__(self, sandbox, rng, validators=4, observers=0, period="200ms", request_timeout="1s",
-                 load_each=0, signers=None):
+                 load_each=0, signers=None, direct=False, gas_limit="30M"):
         self.sandbox = sandbox
         self.rng = rng
         self.dir = sandbox.dir / "net"
@@ -137,7 +139,7 @@ class Network:
         self.validators = validators
         sandbox.program(
             "cairnd", "network", "init", "--validators", validators, "--observers", observers, "--chain-id", CHAIN_ID,
-            "--block-period", period, "--request-timeout", request_timeout, "--dir", self.dir,
+            "--block-period", period, "--request-timeout", request_timeout, "--gas-limit", gas_limit, "--dir", self.dir,
         )
         self.names = ([f"validator-{i + 1}" for i in range(validators)]
                       + [f"observer-{i + 1}" for i in range(observers)])
@@ -152,9 +154,11 @@ class Network:
             self.raws.append(sandbox.program("tools/presign", "transfers", *accounts, "--each",
                                              -(-load_each // SENDERS), "--chain-id", CHAIN_ID).split())
         self._rewrite_genesis(funds, signers)
-        self.relays = Relays([(i, j) for i in range(self.count) for j in range(self.count) if i != j], rng)
+        pairs = [] if direct else [(i, j) for i in range(self.count) for j in range(self.count) if i != j]
+        self.relays = Relays(pairs, rng)
+        self.ports = free_ports(self.count) if direct else [0] * self.count
         for i in range(self.count):
-            enodes = [f"enode://{keys[j]}@127.0.0.1:{self.relays.links[i, j].port}"
+            enodes = [f"enode://{keys[j]}@127.0.0.1:{self.ports[j] if direct else self.relays.links[i, j].port}"
                       for j in range(self.count) if j != i]
             (self.data(i) / "static-nodes.json").write_text(json.dumps(enodes))
         self.nodes = [self._node(i) for i in range(self.count)]
@@ -182,12 +186,12 @@ class Network:
         return self.sandbox.dir / f"signed-{i}.log"
 
     def _node(self, i):
-        # The build with named places also notes down every message it signs.
-        node = Node(self.sandbox.binaries / "crash" / "cairnd",
+        # The build with named places also notes down every message it signs; not where speed counts.
+        node = Node(self.sandbox.binaries / ("cairnd" if self.ports[i] else "crash/cairnd"),
                     ["run", "--data-dir", self.data(i), "--rpc-listen", "127.0.0.1:0", "--rpc-namespaces",
                      "eth,net,qbft,qbft_proposeValidatorVote,qbft_discardValidatorVote"],
                     self.sandbox.dir / f"{self.names[i]}.log",
-                    {"CAIRN_SIGN_LOG": str(self.sign_log(i)), "CAIRND_P2P_LISTEN": "127.0.0.1:0"})
+                    {"CAIRN_SIGN_LOG": str(self.sign_log(i)), "CAIRND_P2P_LISTEN": f"127.0.0.1:{self.ports[i]}"})
         self.sandbox.nodes.append(node)
         return node
 
@@ -211,8 +215,8 @@ class Network:
     def start(self, *which):
         for i in which or range(self.count):
             self.nodes[i].start()
-            self.relays.change([(j, i) for j in range(self.count) if j != i],
-                               target=("127.0.0.1", self.port(i)))
+            if not self.ports[i]:
+                self.relays.change([(j, i) for j in range(self.count) if j != i], target=("127.0.0.1", self.port(i)))
             if i in self.loads:
                 self.loads[i].reconnect(self.nodes[i].rpc())
 
@@ -356,6 +360,17 @@ class Network:
         """Stops the node, and executes its chain again."""
         self.stop(i)
         self.sandbox.program("cairnd", "verify", "--deep", "--data-dir", self.data(i))
+
+
+def free_ports(count):
+    """Ports that nobody has now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
 
 
 def rlp_list(content):
