@@ -25,7 +25,10 @@ CI = [
     # Four validators and what happens between them.
     "net_smoke", "net_kill9", "net_partition", "net_join", "net_churn", "validator_set", "net_hostile",
 ]
-SOAK = ["kill9_long", "kill9_points_long", "ioerr_long", "powercut_long", "bitflip_long", "net_kill9_long", "net_partition_long", "validator_set_long", "net_speed"]
+SOAK = [
+    "kill9_long", "kill9_points_long", "ioerr_long", "powercut_long", "bitflip_long",
+    "net_kill9_long", "net_partition_long", "validator_set_long", "net_speed",
+]
 
 
 def main():
