@@ -27,6 +27,16 @@ bool opcode_stack(uint8_t op, unsigned *takes, unsigned *leaves)
     return op_names[op] != NULL;
 }
 
+uint64_t opcode_gas(uint8_t op)
+{
+    static const uint32_t base[256] = {
+#define OP(CODE, NAME, IN, OUT, GAS, SINCE, BODY) [CODE] = (GAS),
+#include "vm/opcodes.def"
+#undef OP
+    };
+    return base[op];
+}
+
 static void trace_step(struct vm *vm, const struct frame *f, const uint8_t *pc, const u256_t *sp,
                        int64_t gas)
 {

@@ -73,3 +73,6 @@ const char *opcode_name(uint8_t op);
 
 /// How many words an opcode takes from the stack and leaves there; false if none is assigned.
 bool opcode_stack(uint8_t op, unsigned *takes, unsigned *leaves);
+
+/// What an opcode costs before its operands are looked at; 0 if none is assigned.
+uint64_t opcode_gas(uint8_t op);

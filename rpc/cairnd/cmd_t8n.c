@@ -144,6 +144,7 @@ static const struct {
 } tracers[] = {{"callTracer", TRACER_CALL},
                {"prestateTracer", TRACER_PRESTATE},
                {"4byteTracer", TRACER_4BYTE},
+               {"flatCallTracer", TRACER_FLAT},
                {"noopTracer", TRACER_NOOP}};
 
 static const struct {
@@ -153,7 +154,10 @@ static const struct {
                     {"withLog", offsetof(struct tracer_options, with_log)},
                     {"diffMode", offsetof(struct tracer_options, diff_mode)},
                     {"disableCode", offsetof(struct tracer_options, disable_code)},
-                    {"disableStorage", offsetof(struct tracer_options, disable_storage)}};
+                    {"disableStorage", offsetof(struct tracer_options, disable_storage)},
+                    {"convertParityErrors", offsetof(struct tracer_options, convert_parity_errors)},
+                    {"includePrecompiles", offsetof(struct tracer_options, include_precompiles)},
+                    {"includeEmpty", offsetof(struct tracer_options, include_empty)}};
 
 static int read_tracer(struct tracer_options *out, const struct options *o)
 {
@@ -166,8 +170,8 @@ static int read_tracer(struct tracer_options *out, const struct options *o)
     }
     if (!known) {
         return fail(EXIT_USAGE,
-                    "--trace.tracer is \"%s\", expected callTracer, prestateTracer, "
-                    "4byteTracer or noopTracer",
+                    "--trace.tracer is \"%s\", expected callTracer, flatCallTracer, "
+                    "prestateTracer, 4byteTracer or noopTracer",
                     o->tracer);
     }
     if (o->tracer_config == NULL) return EXIT_DONE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/jsonrpc/error_codes.h"
 
+#include "chain/base/hex.h"
 #include "chain/codec/abi.h"
 
 #include <inttypes.h>
@@ -222,6 +223,35 @@ bool rpc_fail_submit(struct rpc_call *call, const struct submit_answer *a)
     unreachable("rpc: an accepted transaction is no failure");
 }
 
+void rpc_panic_text(char out[RPC_PANIC_TEXT], const u256_t *code)
+{
+    static const struct {
+        uint64_t code;
+        const char *text;
+    } words[] = {
+        {0x00, "generic panic"},
+        {0x01, "assert(false)"},
+        {0x11, "arithmetic underflow or overflow"},
+        {0x12, "division or modulo by zero"},
+        {0x21, "enum overflow"},
+        {0x22, "invalid encoded storage byte array accessed"},
+        {0x31, "out-of-bounds array access; popping on an empty array"},
+        {0x32, "out-of-bounds access of an array or bytesN"},
+        {0x41, "out of memory"},
+        {0x51, "uninitialized function"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (!u256_fits_u64(code) || code->limb[0] != words[i].code) continue;
+        (void)snprintf(out, RPC_PANIC_TEXT, "%s", words[i].text);
+        return;
+    }
+    const hash_t word = u256_to_hash(code);
+    const struct hex_text hex = hex_hash(&word);
+    const char *digits = hex.s + 2;
+    while (digits[0] == '0' && digits[1] != 0) digits++;
+    (void)snprintf(out, RPC_PANIC_TEXT, "unknown panic code: 0x%s", digits);
+}
+
 /// The reason inside revert data, as client libraries show it; empty for custom errors.
 static void revert_reason(char *out, size_t cap, bytes_t data)
 {
@@ -231,7 +261,9 @@ static void revert_reason(char *out, size_t cap, bytes_t data)
         (void)snprintf(out, cap, "%.*s", (int)(r.message.len > 250 ? 250 : r.message.len),
                        (const char *)r.message.data);
     } else if (r.kind == ABI_REVERT_PANIC) {
-        (void)snprintf(out, cap, "%s", abi_panic_text(&r.panic_code));
+        char text[RPC_PANIC_TEXT];
+        rpc_panic_text(text, &r.panic_code);
+        (void)snprintf(out, cap, "%s", text);
     }
 }
 

@@ -51,6 +51,10 @@ bool rpc_fail_submit(struct rpc_call *call, const struct submit_answer *answer);
 /// halted (-32015).
 bool rpc_fail_execution(struct rpc_call *call, const struct tx_result *result);
 
+#define RPC_PANIC_TEXT 100
+/// The words for Solidity's Panic(uint256) that ethers and go-ethereum share.
+void rpc_panic_text(char out[RPC_PANIC_TEXT], const u256_t *code);
+
 /// The words of a pool refusal. Never NULL.
 const char *rpc_validity_text(enum tx_validity validity);
 

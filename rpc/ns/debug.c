@@ -52,27 +52,28 @@ static bool read_tracer(struct rpc_call *call, struct tracer_options *out, const
 static bool read_tracer_config(struct rpc_call *call, struct tracer_options *out,
                                const json_t *options)
 {
-    static const char *const call_known[] = {"onlyTopCall", "withLog", NULL};
-    static const char *const prestate_known[] = {"diffMode", "disableCode", "disableStorage", NULL};
-    static const char *const flat_known[] = {"convertParityErrors", "includePrecompiles", NULL};
-    static const char *const none_known[] = {NULL};
+    // A tracer ignores what is another's, so that one object of options serves for all.
+    static const char *const known[] = {"onlyTopCall",        "withLog",      "convertParityErrors",
+                                        "includePrecompiles", "diffMode",     "disableCode",
+                                        "disableStorage",     "includeEmpty", NULL};
     const json_t *config = json_object_get(options, "tracerConfig");
     if (config == NULL || json_is_null(config)) return true;
     if (!json_is_object(config))
         return rpc_fail_param(call, "options.tracerConfig", "an object", config);
     if (out->kind == TRACER_STRUCT) return true; // as others, who read it with a tracer only
-    const char *const *known = out->kind == TRACER_CALL       ? call_known
-                               : out->kind == TRACER_PRESTATE ? prestate_known
-                               : out->kind == TRACER_FLAT     ? flat_known
-                                                              : none_known;
-    return object_only(call, config, "tracerConfig", known) &&
-           read_flag(call, &out->only_top_call, config, "onlyTopCall") &&
-           read_flag(call, &out->with_log, config, "withLog") &&
-           read_flag(call, &out->convert_parity_errors, config, "convertParityErrors") &&
-           read_flag(call, &out->include_precompiles, config, "includePrecompiles") &&
-           read_flag(call, &out->diff_mode, config, "diffMode") &&
-           read_flag(call, &out->disable_code, config, "disableCode") &&
-           read_flag(call, &out->disable_storage, config, "disableStorage");
+    if (!(object_only(call, config, "tracerConfig", known) &&
+          read_flag(call, &out->only_top_call, config, "onlyTopCall") &&
+          read_flag(call, &out->with_log, config, "withLog") &&
+          read_flag(call, &out->convert_parity_errors, config, "convertParityErrors") &&
+          read_flag(call, &out->include_precompiles, config, "includePrecompiles") &&
+          read_flag(call, &out->diff_mode, config, "diffMode") &&
+          read_flag(call, &out->disable_code, config, "disableCode") &&
+          read_flag(call, &out->disable_storage, config, "disableStorage") &&
+          read_flag(call, &out->include_empty, config, "includeEmpty")))
+        return false;
+    if (out->kind == TRACER_PRESTATE && out->diff_mode && out->include_empty)
+        return rpc_fail(call, RPC_SERVER, "cannot use diffMode with includeEmpty");
+    return true;
 }
 
 /// "5s", "300ms": shortens the time there is; never more than the server gives.

@@ -1,10 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/ns/tracer.h"
 
+#include "vm/gas.h"
 #include "vm/precompile/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+enum {
+    OP_KECCAK256 = 0x20,
+    OP_CALLDATACOPY = 0x37,
+    OP_CODECOPY = 0x39,
+    OP_EXTCODECOPY = 0x3c,
+    OP_RETURNDATACOPY = 0x3e,
+    OP_MLOAD = 0x51,
+    OP_MSTORE = 0x52,
+    OP_MSTORE8 = 0x53,
+    OP_SSTORE = 0x55,
+    OP_MCOPY = 0x5e,
+    OP_LOG0 = 0xa0,
+    OP_LOG4 = 0xa4,
+    OP_CREATE = 0xf0,
+    OP_CALL = 0xf1,
+    OP_CALLCODE = 0xf2,
+    OP_RETURN = 0xf3,
+    OP_DELEGATECALL = 0xf4,
+    OP_CREATE2 = 0xf5,
+    OP_STATICCALL = 0xfa,
+    OP_REVERT = 0xfd,
+    OP_SELFDESTRUCT = 0xff,
+};
 
 bool trace_keep(struct trace_job *job, size_t bytes)
 {
@@ -26,12 +51,171 @@ static void invalid_opcode(char out[TRACE_ERROR_TEXT], uint8_t op)
     }
 }
 
+struct trace_last trace_last_of(const struct trace_job *job, const struct trace_step *step)
+{
+    struct trace_last last = {.op = step->op,
+                              .rev = job->block->rev,
+                              .status = EVM_RUNNING,
+                              .stack_len = step->stack_len,
+                              .gas = step->gas,
+                              .initcode_max = UINT64_MAX};
+    if (last.rev >= REV_SHANGHAI) {
+        last.initcode_max = job->block->contract_size_limit * EVM_MAX_INITCODE_FACTOR;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(last.top) && i < step->stack_len; i++) {
+        last.top[i] = step->stack[step->stack_len - 1 - i];
+    }
+    return last;
+}
+
+/// Instructions that are told while they are priced that they must not write.
+static bool priced_as_write(const struct trace_last *last)
+{
+    return last->op == OP_SSTORE || last->op == OP_SELFDESTRUCT || last->op == OP_CREATE ||
+           last->op == OP_CREATE2 || last->op == OP_CALL;
+}
+
+bool trace_began(const struct trace_last *last)
+{
+    if (last->status == EVM_STATIC_VIOLATION) return !priced_as_write(last);
+    return last->status != EVM_OUT_OF_GAS && last->status != EVM_STACK_UNDERFLOW &&
+           last->status != EVM_STACK_OVERFLOW;
+}
+
+/// Where an instruction's pieces of memory stand on the stack: offset and length, from the top.
+struct memory_use {
+    int8_t offset;
+    int8_t len; ///< -1: `len_bytes`
+    int8_t len_bytes;
+    int8_t offset2; ///< of a second piece; -1: there is none
+    int8_t len2;
+};
+
+static bool memory_use_of(struct memory_use *out, uint8_t op)
+{
+    static const struct {
+        uint8_t first;
+        uint8_t last;
+        struct memory_use use;
+    } uses[] = {
+        {OP_KECCAK256, OP_KECCAK256, {0, 1, 0, -1, 0}},
+        {OP_CALLDATACOPY, OP_CALLDATACOPY, {0, 2, 0, -1, 0}},
+        {OP_CODECOPY, OP_CODECOPY, {0, 2, 0, -1, 0}},
+        {OP_EXTCODECOPY, OP_EXTCODECOPY, {1, 3, 0, -1, 0}},
+        {OP_RETURNDATACOPY, OP_RETURNDATACOPY, {0, 2, 0, -1, 0}},
+        {OP_MLOAD, OP_MSTORE, {0, -1, 32, -1, 0}},
+        {OP_MSTORE8, OP_MSTORE8, {0, -1, 1, -1, 0}},
+        {OP_MCOPY, OP_MCOPY, {0, 2, 0, 1, 2}},
+        {OP_LOG0, OP_LOG4, {0, 1, 0, -1, 0}},
+        {OP_CREATE, OP_CREATE, {1, 2, 0, -1, 0}},
+        {OP_CALL, OP_CALLCODE, {3, 4, 0, 5, 6}},
+        {OP_RETURN, OP_RETURN, {0, 1, 0, -1, 0}},
+        {OP_DELEGATECALL, OP_DELEGATECALL, {2, 3, 0, 4, 5}},
+        {OP_CREATE2, OP_CREATE2, {1, 2, 0, -1, 0}},
+        {OP_STATICCALL, OP_STATICCALL, {2, 3, 0, 4, 5}},
+        {OP_REVERT, OP_REVERT, {0, 1, 0, -1, 0}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
+        if (op < uses[i].first || op > uses[i].last) continue;
+        *out = uses[i].use;
+        return true;
+    }
+    return false;
+}
+
+/// Where a piece of memory ends; false if no 64-bit address reaches it.
+static bool piece_end(uint64_t *end, const u256_t *offset, const u256_t *len)
+{
+    *end = 0;
+    if (u256_is_zero(len)) return true;
+    if (!u256_fits_u64(len) || !u256_fits_u64(offset)) return false;
+    return !__builtin_add_overflow(offset->limb[0], len->limb[0], end);
+}
+
+/// How far into memory the instruction reaches; false as above, in words of 32 bytes.
+static bool memory_reach(uint64_t *reach, const struct trace_last *last)
+{
+    struct memory_use use;
+    *reach = 0;
+    if (!memory_use_of(&use, last->op)) return true;
+    const u256_t bytes = u256_from_u64((uint64_t)use.len_bytes);
+    uint64_t second = 0;
+    if (!piece_end(reach, &last->top[use.offset], use.len < 0 ? &bytes : &last->top[use.len]))
+        return false;
+    if (use.offset2 >= 0 && !piece_end(&second, &last->top[use.offset2], &last->top[use.len2]))
+        return false;
+    if (second > *reach) *reach = second;
+    return *reach <= UINT64_MAX - 31;
+}
+
+/// What an instruction costs whatever it finds; of calls and SELFDESTRUCT, from Berlin on.
+enum { SELFDESTRUCT_GAS = 5000 };
+
+static uint64_t fixed_gas(const struct trace_last *last)
+{
+    switch (last->op) {
+    case OP_CALL:
+    case OP_CALLCODE:
+    case OP_DELEGATECALL:
+    case OP_STATICCALL:
+        return GAS_WARM_ACCESS;
+    case OP_SELFDESTRUCT:
+        return SELFDESTRUCT_GAS;
+    default:
+        return opcode_gas(last->op);
+    }
+}
+
+/// go-ethereum wraps what stops it while it prices an instruction: why, or NULL if the price was
+/// told and too high.
+static const char *why_unpriced(const struct trace_last *last)
+{
+    enum { MEMORY_MAX_BITS = 37 };
+    uint64_t reach = 0;
+    const bool reached = memory_reach(&reach, last);
+    const bool creates = last->op == OP_CREATE || last->op == OP_CREATE2;
+    if (last->op == OP_SSTORE && last->rev >= REV_ISTANBUL && last->gas <= GAS_SSTORE_SENTRY)
+        return "not enough gas for reentrancy sentry";
+    if (!reached || reach > ((uint64_t)1 << MEMORY_MAX_BITS) - 32) return "gas uint64 overflow";
+    if (creates && last->top[2].limb[0] > last->initcode_max) return "max initcode size exceeded";
+    if (last->rev < REV_BERLIN) return NULL;
+    if (last->op == OP_SELFDESTRUCT)
+        return last->gas - SELFDESTRUCT_GAS < GAS_COLD_ACCOUNT ? "out of gas" : NULL;
+    const bool calls = last->op == OP_CALL || last->op == OP_CALLCODE ||
+                       last->op == OP_DELEGATECALL || last->op == OP_STATICCALL;
+    return calls && last->rev >= REV_PRAGUE ? "out of gas" : NULL;
+}
+
+static void out_of_gas(char out[TRACE_ERROR_TEXT], const struct trace_last *last)
+{
+    uint64_t reach = 0;
+    const char *why = NULL;
+    if (last->gas >= fixed_gas(last)) {
+        if (!memory_reach(&reach, last)) {
+            (void)snprintf(out, TRACE_ERROR_TEXT, "gas uint64 overflow");
+            return;
+        }
+        why = why_unpriced(last);
+    }
+    if (why == NULL) {
+        (void)snprintf(out, TRACE_ERROR_TEXT, "out of gas");
+    } else if (strcmp(why, "max initcode size exceeded") == 0) {
+        (void)snprintf(out, TRACE_ERROR_TEXT,
+                       "out of gas: %s: code size %" PRIu64 " limit %" PRIu64, why,
+                       last->top[2].limb[0], last->initcode_max);
+    } else {
+        (void)snprintf(out, TRACE_ERROR_TEXT, "out of gas: %s", why);
+    }
+}
+
 void trace_error_text(char out[TRACE_ERROR_TEXT], enum evm_status status,
                       const struct trace_last *last)
 {
     unsigned takes = 0;
     unsigned leaves = 0;
     const bool known = opcode_stack(last->op, &takes, &leaves);
+    // A frame may also fail by what no instruction of it did: a precompile, a deposit of code.
+    const bool by_op = last->status == status;
     if (status == EVM_INVALID_OPCODE) {
         invalid_opcode(out, last->op);
     } else if (status == EVM_STACK_UNDERFLOW && known) {
@@ -40,6 +224,10 @@ void trace_error_text(char out[TRACE_ERROR_TEXT], enum evm_status status,
     } else if (status == EVM_STACK_OVERFLOW && known) {
         (void)snprintf(out, TRACE_ERROR_TEXT, "stack limit reached %zu (%u)", last->stack_len,
                        1024 + takes - leaves);
+    } else if (status == EVM_OUT_OF_GAS && by_op) {
+        out_of_gas(out, last);
+    } else if (status == EVM_STATIC_VIOLATION && by_op && priced_as_write(last)) {
+        (void)snprintf(out, TRACE_ERROR_TEXT, "out of gas: write protection");
     } else {
         (void)snprintf(out, TRACE_ERROR_TEXT, "%s", evm_status_text(status));
     }

@@ -45,6 +45,7 @@ struct tracer_options {
     // prestateTracer
     bool diff_mode;
     bool disable_code;
+    bool include_empty; ///< not with diff_mode
 };
 
 /// One transaction to watch.
@@ -91,14 +92,25 @@ MUST_USE err_t prestate_tracer_begin(struct tracer *out, struct trace_job *job);
 /// Counts bytes of answer that are kept; false once the answer is too large.
 bool trace_keep(struct trace_job *job, size_t bytes);
 
-/// What the last instruction was, for the words of errors.
+/// What the last instruction was and what it found, for the words of errors.
 struct trace_last {
     uint8_t op;
-    size_t stack_len;
+    enum revision rev;
     enum evm_status status; ///< how it ended
+    size_t stack_len;
+    uint64_t gas;          ///< before it
+    uint64_t initcode_max; ///< EIP-3860; UINT64_MAX before it
+    u256_t top[7];         ///< of the stack, topmost first; zeros where there is nothing
 };
 
-#define TRACE_ERROR_TEXT 64
+/// What the next step starts from; its status is EVM_RUNNING.
+struct trace_last trace_last_of(const struct trace_job *job, const struct trace_step *step);
+
+/// Did the instruction begin? go-ethereum's tracers do not look at one that lacks stack or gas, and
+/// some that write find out while they are priced that they must not.
+bool trace_began(const struct trace_last *last);
+
+#define TRACE_ERROR_TEXT 96
 /// go-ethereum's words for why an instruction or frame failed.
 void trace_error_text(char out[TRACE_ERROR_TEXT], enum evm_status status,
                       const struct trace_last *last);

@@ -4,6 +4,7 @@
 #include "rpc/ns/tracer.h"
 
 #include "chain/codec/abi.h"
+#include "rpc/jsonrpc/error_codes.h"
 #include "vm/precompile/table.h"
 
 enum { OP_STOP = 0x00, OP_LOG0 = 0xa0, OP_LOG4 = 0xa4, OP_RETURN = 0xf3, GAS_LOG_BYTE = 8 };
@@ -39,7 +40,7 @@ struct call_frame {
     bytes_t output;
     bool failed;
     char error[TRACE_ERROR_TEXT];
-    char reason[256]; ///< of a revert
+    bytes_t reason; ///< of a revert
     size_t call_count;
     struct call_log *first_log;
     struct call_log *last_log;
@@ -110,16 +111,15 @@ static void call_enter(void *ctx, const struct trace_enter *e)
 }
 
 /// The words of Error(string) or Panic(uint256).
-static void put_reason(struct call_frame *f)
+static void put_reason(struct call_tracer *t, struct call_frame *f)
 {
     const struct abi_revert r = abi_revert_decode(f->output);
     if (r.kind == ABI_REVERT_ERROR) {
-        const size_t most = sizeof f->reason - 1;
-        const size_t len = r.message.len < most ? r.message.len : most;
-        if (len != 0) memcpy(f->reason, r.message.data, len);
-        f->reason[len] = 0;
+        f->reason = r.message; // of the kept output
     } else if (r.kind == ABI_REVERT_PANIC) {
-        (void)snprintf(f->reason, sizeof f->reason, "%s", abi_panic_text(&r.panic_code));
+        char text[RPC_PANIC_TEXT];
+        rpc_panic_text(text, &r.panic_code);
+        f->reason = keep(t, bytes_make((const uint8_t *)text, strlen(text)));
     }
 }
 
@@ -140,7 +140,7 @@ static void call_leave(void *ctx, const struct trace_leave *l)
         (void)snprintf(f->error, sizeof f->error, "contract creation code storage out of gas");
     else
         trace_error_text(f->error, l->status, &t->last);
-    if (l->status == EVM_REVERT) put_reason(f);
+    if (l->status == EVM_REVERT) put_reason(t, f);
 }
 
 /// Reads a LOG's operands; whether it really logs is known when it has ended.
@@ -171,7 +171,7 @@ static void call_step(void *ctx, const struct trace_step *step)
 {
     struct call_tracer *t = ctx;
     const struct tracer_options *options = t->job->options;
-    t->last = (struct trace_last){step->op, step->stack_len, EVM_RUNNING};
+    t->last = trace_last_of(t->job, step);
     t->pending = NULL;
     if (!options->with_log || step->op < OP_LOG0 || step->op > OP_LOG4) return;
     if (t->now == NULL || (options->only_top_call && step->depth > 1)) return;
@@ -247,7 +247,10 @@ static void put_frame(struct json_writer *w, const struct call_frame *f)
     jw_kv_data(w, "input", f->input);
     if (f->output.len > 0) jw_kv_data(w, "output", f->output);
     if (f->failed) jw_kv_str(w, "error", f->error);
-    if (f->reason[0] != 0) jw_kv_str(w, "revertReason", f->reason);
+    if (f->reason.len > 0) {
+        jw_key(w, "revertReason");
+        jw_str_len(w, f->reason);
+    }
     put_logs(w, f);
     if (f->kind != TRACE_STATICCALL) jw_kv_qty256(w, "value", &f->value);
     jw_kv_str(w, "type", trace_kind_text(f->kind));
@@ -373,10 +376,7 @@ static void put_flat_action(struct json_writer *w, const struct call_frame *f)
 
 static void put_flat_result(struct json_writer *w, const struct call_frame *f)
 {
-    if (f->kind == TRACE_SELFDESTRUCT) {
-        jw_kv_null(w, "result");
-        return;
-    }
+    if (f->kind == TRACE_SELFDESTRUCT) return;
     // What a revert gave back is worth knowing; other failures give nothing.
     if (f->failed && strcmp(f->error, "execution reverted") != 0) return;
     jw_key(w, "result");

@@ -27,7 +27,7 @@ struct struct_tracer {
     size_t steps_start; ///< in the answer
     bool open;          ///< a step's object waits for its end
     bool waiting;       ///< for what follows; its cost is known
-    uint64_t gas;       ///< before the step
+    address_t self;     ///< whose storage the step works on
     uint64_t cost;
     uint64_t refund;
 };
@@ -45,19 +45,17 @@ static struct seen_storage *storage_of(struct struct_tracer *t, const address_t 
     return s;
 }
 
-/// Notes the slot of an SLOAD or SSTORE. @return NULL without memory or if the world failed
-static const struct seen_storage *see_slot(struct struct_tracer *t, const struct trace_step *step)
+/// Notes the slot of the last SLOAD or SSTORE. @return NULL without memory or if the world failed
+static const struct seen_storage *see_slot(struct struct_tracer *t)
 {
-    const hash_t key = u256_to_hash(&step->stack[step->stack_len - 1]);
-    u256_t value = u256_from_u64(0);
-    if (step->op == OP_SSTORE) {
-        value = step->stack[step->stack_len - 2];
-    } else {
+    const hash_t key = u256_to_hash(&t->last.top[0]);
+    u256_t value = t->last.top[1];
+    if (t->last.op == OP_SLOAD) {
         const struct state_view *world = &t->job->world;
-        t->job->err = world->slot(world->ctx, &value, step->self, &key);
+        t->job->err = world->slot(world->ctx, &value, &t->self, &key);
         if (!err_ok(t->job->err)) return NULL;
     }
-    struct seen_storage *storage = storage_of(t, step->self);
+    struct seen_storage *storage = storage_of(t, &t->self);
     if (storage == NULL) return NULL;
     struct seen_slot *slot = storage->slots;
     while (slot != NULL && !hash_eq(&slot->key, &key)) slot = slot->next;
@@ -72,11 +70,10 @@ static const struct seen_storage *see_slot(struct struct_tracer *t, const struct
     return storage;
 }
 
-static void put_storage(struct struct_tracer *t, const struct trace_step *step)
+static void put_storage(struct struct_tracer *t)
 {
-    const size_t needs = step->op == OP_SSTORE ? 2 : 1;
-    if ((step->op != OP_SLOAD && step->op != OP_SSTORE) || step->stack_len < needs) return;
-    const struct seen_storage *storage = see_slot(t, step);
+    if (t->last.op != OP_SLOAD && t->last.op != OP_SSTORE) return;
+    const struct seen_storage *storage = see_slot(t);
     if (storage == NULL) {
         if (err_ok(t->job->err)) t->job->too_large = true;
         return;
@@ -102,7 +99,10 @@ static void end_step(struct struct_tracer *t, uint64_t cost)
     struct json_writer *w = t->job->out;
     if (t->refund != 0) jw_kv_int(w, "refund", (int64_t)t->refund);
     jw_kv_int(w, "gasCost", (int64_t)cost);
-    if (t->last.status != EVM_SUCCESS && t->last.status != EVM_REVERT) {
+    // Why an instruction failed that had begun is told by its frame only.
+    if (trace_began(&t->last)) {
+        if (!t->job->options->disable_storage) put_storage(t);
+    } else {
         char text[TRACE_ERROR_TEXT];
         trace_error_text(text, t->last.status, &t->last);
         jw_kv_str(w, "error", text);
@@ -125,8 +125,8 @@ static void struct_step(void *ctx, const struct trace_step *step)
         if (t->last.op == OP_SSTORE) t->refund = step->refund;
         end_step(t, t->cost);
     }
-    t->last = (struct trace_last){step->op, step->stack_len, EVM_RUNNING};
-    t->gas = step->gas;
+    t->last = trace_last_of(t->job, step);
+    t->self = *step->self;
     t->refund = step->refund;
     if (is_over(t) || !trace_keep(t->job, 0)) return;
     struct json_writer *w = t->job->out;
@@ -154,7 +154,6 @@ static void struct_step(void *ctx, const struct trace_step *step)
         }
         jw_close(w, ']');
     }
-    if (!options->disable_storage) put_storage(t, step);
     t->open = true;
 }
 
@@ -164,7 +163,7 @@ static void struct_cost(void *ctx, uint64_t gas_cost, enum evm_status status)
     const uint8_t op = t->last.op;
     t->last.status = status;
     // Who runs out of gas may have stopped before the charge: all of it is gone.
-    t->cost = status == EVM_OUT_OF_GAS ? t->gas : gas_cost;
+    t->cost = status == EVM_OUT_OF_GAS ? t->last.gas : gas_cost;
     t->waiting = status == EVM_SUCCESS && (op == OP_CREATE || op == OP_CREATE2 || op == OP_SSTORE);
     if (!t->waiting) end_step(t, t->cost);
 }
