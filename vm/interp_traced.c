@@ -41,6 +41,7 @@ static void trace_step(struct vm *vm, const struct frame *f, const uint8_t *pc, 
                        int64_t gas)
 {
     const struct trace_hooks *hooks = vm->trace;
+    if (f->code.len == 0) return; // the STOP behind no code is no instruction
     if (vm->traced_gas >= 0 && hooks->cost != NULL) {
         hooks->cost(hooks->ctx, (uint64_t)(vm->traced_gas - gas), EVM_SUCCESS);
     }

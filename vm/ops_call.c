@@ -117,15 +117,14 @@ static void deliver(struct vm *vm, const struct outcome *r, const address_t *cre
 /// EIP-170, 3541, 2: what a creation returned becomes code, or the creation fails.
 static enum evm_status deposit_code(struct vm *vm, struct frame *f, bytes_t code)
 {
-    if (vm->rev >= REV_SPURIOUS && code.len > vm->block->contract_size_limit) {
-        return EVM_CODE_TOO_LARGE;
-    }
     if (vm->rev >= REV_LONDON && code.len > 0 && code.data[0] == 0xef) return EVM_CODE_STARTS_EF;
     const int64_t cost = (int64_t)code.len * GAS_CODE_DEPOSIT_BYTE;
+    const bool too_large = vm->rev >= REV_SPURIOUS && code.len > vm->block->contract_size_limit;
     if (f->gas < cost) {
         // Frontier made a contract without code of it.
         return vm->rev >= REV_HOMESTEAD ? EVM_OUT_OF_GAS : EVM_SUCCESS;
     }
+    if (too_large) return EVM_CODE_TOO_LARGE;
     f->gas -= cost;
     if (code.len == 0) return EVM_SUCCESS;
 

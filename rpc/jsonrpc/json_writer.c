@@ -49,6 +49,12 @@ void jw_int(struct json_writer *w, int64_t v)
     buf_printf(w->buf, "%" PRId64, v);
 }
 
+void jw_uint(struct json_writer *w, uint64_t v)
+{
+    before_value(w);
+    buf_printf(w->buf, "%" PRIu64, v);
+}
+
 /// Length of the well-formed UTF-8 sequence at `s`, or 0.
 static size_t utf8_len(bytes_t s)
 {
@@ -202,6 +208,12 @@ void jw_kv_int(struct json_writer *w, const char *key, int64_t v)
 {
     jw_key(w, key);
     jw_int(w, v);
+}
+
+void jw_kv_uint(struct json_writer *w, const char *key, uint64_t v)
+{
+    jw_key(w, key);
+    jw_uint(w, v);
 }
 
 void jw_kv_str(struct json_writer *w, const char *key, const char *v)

@@ -24,6 +24,7 @@ void jw_key(struct json_writer *w, const char *key);
 void jw_null(struct json_writer *w);               ///< null
 void jw_bool(struct json_writer *w, bool v);       ///< true or false
 void jw_int(struct json_writer *w, int64_t v);     ///< a plain JSON number
+void jw_uint(struct json_writer *w, uint64_t v);   ///< the same, unsigned
 void jw_str(struct json_writer *w, const char *s); ///< escaped
 void jw_str_len(struct json_writer *w, bytes_t s); ///< bytes that are not UTF-8 become U+FFFD
 void jw_raw(struct json_writer *w, bytes_t json);  ///< text that is JSON already
@@ -40,6 +41,7 @@ void jw_dec256(struct json_writer *w, const u256_t *v);     ///< "123"
 void jw_kv_null(struct json_writer *w, const char *key);
 void jw_kv_bool(struct json_writer *w, const char *key, bool v);
 void jw_kv_int(struct json_writer *w, const char *key, int64_t v);
+void jw_kv_uint(struct json_writer *w, const char *key, uint64_t v);
 void jw_kv_str(struct json_writer *w, const char *key, const char *v);
 void jw_kv_qty(struct json_writer *w, const char *key, uint64_t v);
 void jw_kv_qty256(struct json_writer *w, const char *key, const u256_t *v);

@@ -8,14 +8,19 @@
 #include <stdio.h>
 
 enum {
+    OP_EXP = 0x0a,
     OP_KECCAK256 = 0x20,
     OP_CALLDATACOPY = 0x37,
     OP_CODECOPY = 0x39,
+    OP_BALANCE = 0x31,
+    OP_EXTCODESIZE = 0x3b,
     OP_EXTCODECOPY = 0x3c,
     OP_RETURNDATACOPY = 0x3e,
+    OP_EXTCODEHASH = 0x3f,
     OP_MLOAD = 0x51,
     OP_MSTORE = 0x52,
     OP_MSTORE8 = 0x53,
+    OP_SLOAD = 0x54,
     OP_SSTORE = 0x55,
     OP_MCOPY = 0x5e,
     OP_LOG0 = 0xa0,
@@ -58,9 +63,11 @@ struct trace_last trace_last_of(const struct trace_job *job, const struct trace_
                               .status = EVM_RUNNING,
                               .stack_len = step->stack_len,
                               .gas = step->gas,
+                              .memory_len = step->memory.len,
+                              .code_max = job->block->contract_size_limit,
                               .initcode_max = UINT64_MAX};
     if (last.rev >= REV_SHANGHAI) {
-        last.initcode_max = job->block->contract_size_limit * EVM_MAX_INITCODE_FACTOR;
+        last.initcode_max = last.code_max * EVM_MAX_INITCODE_FACTOR;
     }
     for (size_t i = 0; i < ARRAY_LEN(last.top) && i < step->stack_len; i++) {
         last.top[i] = step->stack[step->stack_len - 1 - i];
@@ -149,7 +156,7 @@ static bool memory_reach(uint64_t *reach, const struct trace_last *last)
 }
 
 /// What an instruction costs whatever it finds; of calls and SELFDESTRUCT, from Berlin on.
-enum { SELFDESTRUCT_GAS = 5000 };
+enum { SELFDESTRUCT_GAS = 5000, EXP_BYTE_GAS = 50 };
 
 static uint64_t fixed_gas(const struct trace_last *last)
 {
@@ -159,11 +166,51 @@ static uint64_t fixed_gas(const struct trace_last *last)
     case OP_DELEGATECALL:
     case OP_STATICCALL:
         return GAS_WARM_ACCESS;
+    case OP_BALANCE:
+    case OP_EXTCODESIZE:
+    case OP_EXTCODECOPY:
+    case OP_EXTCODEHASH:
+        return GAS_WARM_ACCESS;
+    case OP_EXP:
+        return 0; // priced with its operand
     case OP_SELFDESTRUCT:
         return SELFDESTRUCT_GAS;
     default:
         return opcode_gas(last->op);
     }
+}
+
+static uint64_t words_in(uint64_t bytes)
+{
+    return bytes / 32 + (bytes % 32 != 0);
+}
+
+/// What `words` of memory cost in all (Yellow Paper, appendix H.1).
+static uint64_t memory_gas(uint64_t words)
+{
+    return GAS_MEMORY_WORD * words + words * words / GAS_MEMORY_QUADRATIC_DIVISOR;
+}
+
+/// What growing memory costs.
+static uint64_t growth_gas(const struct trace_last *last)
+{
+    uint64_t reach = 0;
+    if (!memory_reach(&reach, last) || reach <= last->memory_len) return 0;
+    return memory_gas(words_in(reach)) - memory_gas(last->memory_len / 32);
+}
+
+/// Calls end while they are priced where the account is cold, or a CALL's memory and value, are
+/// more than there is gas for; with EIP-7702 whatever it is. Whether the account is cold is not
+/// known here: who lacks no more than that is taken to lack that.
+static const char *why_call_unpriced(const struct trace_last *last)
+{
+    const bool pays = last->op == OP_CALL || last->op == OP_CALLCODE;
+    if (!pays && last->op != OP_DELEGATECALL && last->op != OP_STATICCALL) return NULL;
+    const uint64_t cold = GAS_COLD_ACCOUNT - GAS_WARM_ACCESS;
+    const uint64_t value = pays && !u256_is_zero(&last->top[2]) ? GAS_CALL_VALUE : 0;
+    const uint64_t lacks_below = last->op == OP_CALL ? cold + growth_gas(last) + value : cold;
+    const bool lacks = last->gas - GAS_WARM_ACCESS < lacks_below;
+    return lacks || last->rev >= REV_PRAGUE ? "out of gas" : NULL;
 }
 
 /// go-ethereum wraps what stops it while it prices an instruction: why, or NULL if the price was
@@ -181,9 +228,67 @@ static const char *why_unpriced(const struct trace_last *last)
     if (last->rev < REV_BERLIN) return NULL;
     if (last->op == OP_SELFDESTRUCT)
         return last->gas - SELFDESTRUCT_GAS < GAS_COLD_ACCOUNT ? "out of gas" : NULL;
-    const bool calls = last->op == OP_CALL || last->op == OP_CALLCODE ||
-                       last->op == OP_DELEGATECALL || last->op == OP_STATICCALL;
-    return calls && last->rev >= REV_PRAGUE ? "out of gas" : NULL;
+    return why_call_unpriced(last);
+}
+
+uint64_t trace_failed_gas(const struct trace_last *last, uint64_t unknown_gas)
+{
+    const uint64_t fixed = fixed_gas(last);
+    uint64_t reach = 0;
+    if (last->rev < REV_BERLIN) return unknown_gas;
+    const bool priced =
+        trace_began(last) || (last->status == EVM_OUT_OF_GAS && last->gas >= fixed &&
+                              memory_reach(&reach, last) && why_unpriced(last) == NULL);
+    if (!priced) return fixed;
+    const uint64_t grown = fixed + growth_gas(last);
+    switch (last->op) {
+    case OP_EXP:
+        return GAS_EXP + u256_byte_len(&last->top[1]) * EXP_BYTE_GAS;
+    case OP_KECCAK256:
+        return grown + words_in(last->top[1].limb[0]) * GAS_KECCAK256_WORD;
+    case OP_CALLDATACOPY:
+    case OP_CODECOPY:
+    case OP_RETURNDATACOPY:
+    case OP_MCOPY:
+        return grown + words_in(last->top[2].limb[0]) * GAS_COPY_WORD;
+    case OP_CREATE:
+    case OP_CREATE2: {
+        const uint64_t hashed = last->op == OP_CREATE2 ? GAS_KECCAK256_WORD : 0;
+        const uint64_t checked = last->rev >= REV_SHANGHAI ? GAS_INITCODE_WORD : 0;
+        return grown + words_in(last->top[2].limb[0]) * (hashed + checked);
+    }
+    case OP_BALANCE:
+    case OP_EXTCODESIZE:
+    case OP_EXTCODEHASH:
+        return GAS_COLD_ACCOUNT; // whoever has the fixed part lacks it for a cold account only
+    case OP_SLOAD:
+        return last->gas >= GAS_WARM_ACCESS ? GAS_COLD_SLOAD : unknown_gas;
+    case OP_EXTCODECOPY:
+    case OP_SSTORE:
+    case OP_CALL:
+    case OP_CALLCODE:
+    case OP_DELEGATECALL:
+    case OP_STATICCALL:
+    case OP_SELFDESTRUCT:
+        return unknown_gas;
+    default:
+        if (last->op >= OP_LOG0 && last->op <= OP_LOG4)
+            return grown + GAS_LOG + (uint64_t)(last->op - OP_LOG0) * GAS_LOG_TOPIC +
+                   last->top[1].limb[0] * GAS_LOG_BYTE;
+        return grown;
+    }
+}
+
+void trace_last_end(struct trace_last *last, enum evm_status status)
+{
+    uint64_t reach = 0;
+    last->halted = status;
+    last->status = status;
+    const bool judged_later = status == EVM_RETURN_DATA_OUT_OF_BOUNDS ||
+                              (status == EVM_STATIC_VIOLATION && !priced_as_write(last));
+    if (!judged_later) return;
+    const bool priced = memory_reach(&reach, last) && why_unpriced(last) == NULL;
+    if (!priced || trace_failed_gas(last, 0) > last->gas) last->status = EVM_OUT_OF_GAS;
 }
 
 static void out_of_gas(char out[TRACE_ERROR_TEXT], const struct trace_last *last)
@@ -215,7 +320,8 @@ void trace_error_text(char out[TRACE_ERROR_TEXT], enum evm_status status,
     unsigned leaves = 0;
     const bool known = opcode_stack(last->op, &takes, &leaves);
     // A frame may also fail by what no instruction of it did: a precompile, a deposit of code.
-    const bool by_op = last->status == status;
+    const bool by_op = last->halted == status;
+    if (by_op) status = last->status;
     if (status == EVM_INVALID_OPCODE) {
         invalid_opcode(out, last->op);
     } else if (status == EVM_STACK_UNDERFLOW && known) {
@@ -226,6 +332,9 @@ void trace_error_text(char out[TRACE_ERROR_TEXT], enum evm_status status,
                        1024 + takes - leaves);
     } else if (status == EVM_OUT_OF_GAS && by_op) {
         out_of_gas(out, last);
+    } else if (status == EVM_CODE_TOO_LARGE && last->op == OP_RETURN) {
+        (void)snprintf(out, TRACE_ERROR_TEXT, "%s: code size %" PRIu64 " limit %" PRIu64,
+                       evm_status_text(status), last->top[1].limb[0], last->code_max);
     } else if (status == EVM_STATIC_VIOLATION && by_op && priced_as_write(last)) {
         (void)snprintf(out, TRACE_ERROR_TEXT, "out of gas: write protection");
     } else {

@@ -96,19 +96,29 @@ bool trace_keep(struct trace_job *job, size_t bytes);
 struct trace_last {
     uint8_t op;
     enum revision rev;
-    enum evm_status status; ///< how it ended
+    enum evm_status halted; ///< how it ended
+    enum evm_status status; ///< the same as go-ethereum says: gas comes before operands
     size_t stack_len;
     uint64_t gas;          ///< before it
+    uint64_t code_max;     ///< EIP-170
     uint64_t initcode_max; ///< EIP-3860; UINT64_MAX before it
+    uint64_t memory_len;   ///< bytes
     u256_t top[7];         ///< of the stack, topmost first; zeros where there is nothing
 };
 
 /// What the next step starts from; its status is EVM_RUNNING.
 struct trace_last trace_last_of(const struct trace_job *job, const struct trace_step *step);
 
+/// Notes how the instruction ended.
+void trace_last_end(struct trace_last *last, enum evm_status status);
+
 /// Did the instruction begin? go-ethereum's tracers do not look at one that lacks stack or gas, and
 /// some that write find out while they are priced that they must not.
 bool trace_began(const struct trace_last *last);
+
+/// What an instruction that failed would have cost, as far as go-ethereum had priced it;
+/// `unknown_gas` where that depends on what only the machine knows.
+uint64_t trace_failed_gas(const struct trace_last *last, uint64_t unknown_gas);
 
 #define TRACE_ERROR_TEXT 96
 /// go-ethereum's words for why an instruction or frame failed.

@@ -76,7 +76,7 @@ static bool is_creation(enum trace_kind kind)
 static void call_enter(void *ctx, const struct trace_enter *e)
 {
     struct call_tracer *t = ctx;
-    if (e->depth > 0 && (t->job->options->only_top_call || t->now == NULL)) return;
+    if (e->depth > 0 && t->now == NULL) return;
     struct call_frame *f =
         trace_keep(t->job, FRAME_TEXT) ? ARENA_NEW(t->job->arena, struct call_frame) : NULL;
     if (f == NULL) {
@@ -127,7 +127,7 @@ static void call_leave(void *ctx, const struct trace_leave *l)
 {
     struct call_tracer *t = ctx;
     struct call_frame *f = t->now;
-    if (f == NULL || (l->depth > 0 && t->job->options->only_top_call)) return;
+    if (f == NULL) return;
     t->now = f->parent;
     f->gas_used = l->gas_used;
     f->failed = l->status != EVM_SUCCESS;
@@ -174,7 +174,7 @@ static void call_step(void *ctx, const struct trace_step *step)
     t->last = trace_last_of(t->job, step);
     t->pending = NULL;
     if (!options->with_log || step->op < OP_LOG0 || step->op > OP_LOG4) return;
-    if (t->now == NULL || (options->only_top_call && step->depth > 1)) return;
+    if (t->now == NULL) return;
     see_log(t, step);
 }
 
@@ -182,7 +182,7 @@ static void call_cost(void *ctx, uint64_t gas_cost, enum evm_status status)
 {
     struct call_tracer *t = ctx;
     (void)gas_cost;
-    t->last.status = status;
+    trace_last_end(&t->last, status);
     struct call_log *log = t->pending;
     t->pending = NULL;
     struct call_frame *f = t->now;
@@ -215,7 +215,7 @@ static void number_logs(struct call_tracer *t)
     }
 }
 
-static void put_logs(struct json_writer *w, const struct call_frame *f)
+static void put_logs(struct json_writer *w, const struct call_frame *f, bool top_only)
 {
     // A frame's logs share their fate.
     if (f->first_log == NULL || !f->first_log->stays) return;
@@ -230,14 +230,14 @@ static void put_logs(struct json_writer *w, const struct call_frame *f)
         jw_close(w, ']');
         jw_kv_data(w, "data", log->data);
         jw_kv_qty(w, "index", log->index);
-        jw_kv_qty(w, "position", log->position);
+        jw_kv_qty(w, "position", top_only ? 0 : log->position);
         jw_close(w, '}');
     }
     jw_close(w, ']');
 }
 
 /// All of a frame but its calls and its end.
-static void put_frame(struct json_writer *w, const struct call_frame *f)
+static void put_frame(struct json_writer *w, const struct call_frame *f, bool top_only)
 {
     jw_open(w, '{');
     jw_kv_address(w, "from", &f->from);
@@ -251,7 +251,7 @@ static void put_frame(struct json_writer *w, const struct call_frame *f)
         jw_key(w, "revertReason");
         jw_str_len(w, f->reason);
     }
-    put_logs(w, f);
+    put_logs(w, f, top_only);
     if (f->kind != TRACE_STATICCALL) jw_kv_qty256(w, "value", &f->value);
     jw_kv_str(w, "type", trace_kind_text(f->kind));
 }
@@ -262,11 +262,13 @@ static void call_end(void *ctx, const struct tx_result *result)
     struct json_writer *w = t->job->out;
     struct call_frame *f = t->top;
     f->gas_used = result->gas_used;
+    // Logs of calls that are not told count, too.
     number_logs(t);
+    const bool top_only = t->job->options->only_top_call;
     // Depth first without recursion: a thousand calls may be nested.
     while (f != NULL) {
-        put_frame(w, f);
-        if (f->first != NULL) {
+        put_frame(w, f, top_only);
+        if (f->first != NULL && !top_only) {
             jw_key(w, "calls");
             jw_open(w, '[');
             f = f->first;

@@ -254,7 +254,7 @@ static void prestate_cost(void *ctx, uint64_t gas_cost, enum evm_status status)
     struct prestate_tracer *t = ctx;
     struct pending_look *p = &t->pending;
     (void)gas_cost;
-    p->last.status = status;
+    trace_last_end(&p->last, status);
     if (trace_began(&p->last)) {
         for (size_t i = 0; i < ARRAY_LEN(p->accounts); i++) {
             if (p->accounts[i] != NULL) p->accounts[i]->told = true;
@@ -310,7 +310,7 @@ static void put_before(const struct prestate_tracer *t, const struct pre_account
     jw_kv_qty256(w, "balance", &before->balance_wei);
     if (a->before.code.len > 0 && !options->disable_code) jw_kv_data(w, "code", a->before.code);
     if (a->before.code.len > 0) jw_kv_hash(w, "codeHash", &before->code_hash);
-    if (before->nonce != 0) jw_kv_int(w, "nonce", (int64_t)before->nonce);
+    if (before->nonce != 0) jw_kv_uint(w, "nonce", before->nonce);
     bool opened = false;
     for (const struct pre_slot *s = a->slots; s != NULL && !options->disable_storage; s = s->next) {
         const bool same = u256_is_zero(&s->value) || u256_eq(&s->value, &s->after);
@@ -337,8 +337,7 @@ static void put_after(const struct prestate_tracer *t, const struct pre_account 
     if (!same_code(&a->before, &a->after) && !options->disable_code)
         jw_kv_data(w, "code", a->after.code);
     if (!hash_eq(&hash_before, &hash_after)) jw_kv_hash(w, "codeHash", &hash_after);
-    if (before->nonce != after->nonce && after->nonce != 0)
-        jw_kv_int(w, "nonce", (int64_t)after->nonce);
+    if (before->nonce != after->nonce && after->nonce != 0) jw_kv_uint(w, "nonce", after->nonce);
     bool opened = false;
     for (const struct pre_slot *s = a->slots; s != NULL && !options->disable_storage; s = s->next) {
         if (s->told && !u256_eq(&s->value, &s->after) && !u256_is_zero(&s->after))

@@ -24,10 +24,11 @@ struct struct_tracer {
     struct trace_job *job;
     struct seen_storage *storages;
     struct trace_last last;
-    size_t steps_start; ///< in the answer
-    bool open;          ///< a step's object waits for its end
-    bool waiting;       ///< for what follows; its cost is known
-    address_t self;     ///< whose storage the step works on
+    size_t steps_len;  ///< bytes of all steps but the open one
+    size_t step_start; ///< of the open one, in the answer
+    bool open;         ///< a step's object waits for its end
+    bool waiting;      ///< for what follows; its cost is known
+    address_t self;    ///< whose storage the step works on
     uint64_t cost;
     uint64_t refund;
 };
@@ -108,13 +109,13 @@ static void end_step(struct struct_tracer *t, uint64_t cost)
         jw_kv_str(w, "error", text);
     }
     jw_close(w, '}');
+    t->steps_len += w->buf->len - t->step_start;
 }
 
 static bool is_over(const struct struct_tracer *t)
 {
     const uint64_t limit = t->job->options->limit;
-    return t->job->too_large || !err_ok(t->job->err) ||
-           (limit != 0 && t->job->out->buf->len - t->steps_start > limit);
+    return t->job->too_large || !err_ok(t->job->err) || (limit != 0 && t->steps_len > limit);
 }
 
 static void struct_step(void *ctx, const struct trace_step *step)
@@ -131,6 +132,7 @@ static void struct_step(void *ctx, const struct trace_step *step)
     if (is_over(t) || !trace_keep(t->job, 0)) return;
     struct json_writer *w = t->job->out;
     jw_open(w, '{');
+    t->step_start = w->buf->len - 1;
     jw_kv_int(w, "pc", (int64_t)step->pc);
     char undefined[32];
     (void)snprintf(undefined, sizeof undefined, "opcode 0x%x not defined", step->op);
@@ -161,9 +163,10 @@ static void struct_cost(void *ctx, uint64_t gas_cost, enum evm_status status)
 {
     struct struct_tracer *t = ctx;
     const uint8_t op = t->last.op;
-    t->last.status = status;
-    // Who runs out of gas may have stopped before the charge: all of it is gone.
-    t->cost = status == EVM_OUT_OF_GAS ? t->last.gas : gas_cost;
+    trace_last_end(&t->last, status);
+    // Who fails may have stopped before the charge: all of the gas is gone.
+    const bool done = status == EVM_SUCCESS || status == EVM_REVERT;
+    t->cost = done ? gas_cost : trace_failed_gas(&t->last, t->last.gas);
     t->waiting = status == EVM_SUCCESS && (op == OP_CREATE || op == OP_CREATE2 || op == OP_SSTORE);
     if (!t->waiting) end_step(t, t->cost);
 }
@@ -195,7 +198,6 @@ err_t struct_tracer_begin(struct tracer *out, struct trace_job *job)
     jw_open(job->out, '{');
     jw_key(job->out, "structLogs");
     jw_open(job->out, '[');
-    t->steps_start = job->out->buf->len;
     *out = (struct tracer){
         .hooks = {.step = struct_step, .cost = struct_cost, .enter = struct_enter, .ctx = t},
         .end = struct_end,

@@ -9,8 +9,8 @@ statetest  the JSON array of results, case by case
 trace      every EIP-3155 line of statetest --trace
 t8n        state tests' transactions as a block: result, alloc and body, from files and from
            standard input, as RLP and as JSON with secret keys
-tracers    callTracer and prestateTracer of t8n --trace.tracer, which debug_trace* uses; only when
-           asked for: prestateTracer's diff mode still differs where a SELFDESTRUCT is reverted
+tracers    the tracers of t8n --trace.tracer, which debug_trace* uses; only when asked for, as older
+           versions of go-ethereum's than 1.17 tell less
 blocks     blockchain tests, block after block, each on the world the one before left
 odd        what a careless generator may hand over, and what must be refused: outputs, exit codes
 

@@ -97,5 +97,15 @@ if [ -n "$found" ]; then
     "$NODE" "$root/test/interop/devp2p_geth.mjs" "$found" || failed=$((failed + 1))
 elif command -v go >/dev/null 2>&1; then missing devp2p "it cannot be built here, see build/interop/go/log"
 else missing devp2p "go absent"; fi
+# Traces beside a running go-ethereum's: GETH=path, or `geth` where go installs programs. Building it
+# takes much longer than evm, so that is left to whoever wants it.
+find_go geth "${GETH:-}"
+GETH=$found
+if [ -n "$GETH" ]; then
+    export GETH
+    "$NODE" "$root/test/interop/trace_geth.mjs" --count "${TRACE_COUNT:-20}" || failed=$((failed + 1))
+else
+    missing geth-traces "GOBIN=$work/go go install github.com/ethereum/go-ethereum/cmd/geth@$EVM_VERSION"
+fi
 echo "interop: $failed failed${skipped:+, not run: $skipped}"
 [ "$failed" -eq 0 ]

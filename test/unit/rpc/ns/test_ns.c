@@ -411,8 +411,7 @@ static void check_call_tracer(struct ns_fixture *f)
     cr_expect_str_eq(text_at(c, "from"), A);
     cr_expect_str_eq(text_at(c, "gas"), "0xffff");
     cr_expect_str_eq(text_at(c, "error"), "execution reverted");
-    const u256_t panic = u256_from_u64(0x11);
-    cr_expect_str_eq(text_at(c, "revertReason"), abi_panic_text(&panic));
+    cr_expect_str_eq(text_at(c, "revertReason"), "arithmetic underflow or overflow");
     cr_expect_eq(strlen(text_at(c, "output")), 2 + 2 * 36);
     c = json_array_get(calls, 1);
     cr_expect_str_eq(text_at(c, "type"), "CREATE");
@@ -483,7 +482,7 @@ static void check_flat_tracer(struct ns_fixture *f)
     const json_t *reverted = json_array_get(t, 1);
     cr_expect_str_eq(text_at(reverted, "error"), "execution reverted");
     cr_expect_eq(strlen(text_at(json_object_get(reverted, "result"), "output")), 2 + 2 * 36);
-    cr_expect(json_is_null(json_object_get(json_array_get(t, 3), "result")));
+    cr_expect_null(json_object_get(json_array_get(t, 3), "result"));
     json_decref(t);
     // Calls to precompiles: B calls the identity (4) and then A's code ends.
     static const char code[] = "0x600060006000600060045afa50600060006000600060bb5afa5000";
@@ -569,7 +568,7 @@ static void check_prestate(struct ns_fixture *f)
     cr_expect_str_eq(text_at(a, "balance"), "0x9");
     cr_expect_not_null(json_object_get(json_object_get(a, "storage"), SLOT_1));
     cr_expect_str_eq(text_at(json_object_get(t, B), "code"), CODE_B);
-    cr_expect_str_eq(text_at(json_object_get(t, HEIR), "balance"), "0x0");
+    cr_expect_null(json_object_get(t, HEIR)); // was empty
     json_decref(t);
     t = trace_code(f, CODE_A, "\"tracer\":\"prestateTracer\",\"tracerConfig\":{\"diffMode\":true}");
     const json_t *pre = json_object_get(t, "pre");
