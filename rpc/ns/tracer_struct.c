@@ -105,7 +105,7 @@ static void end_step(struct struct_tracer *t, uint64_t cost)
         if (!t->job->options->disable_storage) put_storage(t);
     } else {
         char text[TRACE_ERROR_TEXT];
-        trace_error_text(text, t->last.status, &t->last);
+        trace_error_text(text, t->last.halted, &t->last);
         jw_kv_str(w, "error", text);
     }
     jw_close(w, '}');
