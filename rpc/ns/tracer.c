@@ -155,9 +155,9 @@ static bool memory_reach(uint64_t *reach, const struct trace_last *last)
     return *reach <= UINT64_MAX - 31;
 }
 
-/// What an instruction costs whatever it finds; of calls and SELFDESTRUCT, from Berlin on.
-enum { SELFDESTRUCT_GAS = 5000, EXP_BYTE_GAS = 50 };
+enum { SELFDESTRUCT_GAS = 5000, EXP_BYTE_GAS = 50 }; // from EIP-150 and EIP-160 on
 
+/// What an instruction costs whatever it finds; of calls and SELFDESTRUCT, from Berlin on.
 static uint64_t fixed_gas(const struct trace_last *last)
 {
     switch (last->op) {
@@ -165,7 +165,6 @@ static uint64_t fixed_gas(const struct trace_last *last)
     case OP_CALLCODE:
     case OP_DELEGATECALL:
     case OP_STATICCALL:
-        return GAS_WARM_ACCESS;
     case OP_BALANCE:
     case OP_EXTCODESIZE:
     case OP_EXTCODECOPY:

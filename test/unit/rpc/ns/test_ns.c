@@ -683,7 +683,7 @@ static void check_trace_refusals(struct ns_fixture *f)
     expect_error(f, "debug_traceCall", "[{},\"latest\",{\"traser\":\"callTracer\"}]", -32602,
                  "invalid params");
     expect_error(f, "debug_traceCall",
-                 "[{},\"latest\",{" CALL_TRACER ",\"tracerConfig\":{\"diffMode\":true}}]", -32602,
+                 "[{},\"latest\",{" CALL_TRACER ",\"tracerConfig\":{\"diffmode\":true}}]", -32602,
                  "invalid params");
     expect_error(f, "debug_traceCall", "[{},\"latest\",{\"timeout\":\"soon\"}]", -32602,
                  "invalid params: options.timeout");
