@@ -225,8 +225,14 @@ static const char *why_unpriced(const struct trace_last *last)
     if (!reached || reach > ((uint64_t)1 << MEMORY_MAX_BITS) - 32) return "gas uint64 overflow";
     if (creates && last->top[2].limb[0] > last->initcode_max) return "max initcode size exceeded";
     if (last->rev < REV_BERLIN) return NULL;
-    if (last->op == OP_SELFDESTRUCT)
-        return last->gas - SELFDESTRUCT_GAS < GAS_COLD_ACCOUNT ? "out of gas" : NULL;
+    if (last->op == OP_SELFDESTRUCT) {
+        // Precompiles are never cold.
+        const hash_t word = u256_to_hash(&last->top[0]);
+        address_t heir;
+        memcpy(heir.b, word.b + 12, sizeof heir.b);
+        const bool lacks = last->gas - SELFDESTRUCT_GAS < GAS_COLD_ACCOUNT;
+        return lacks && !precompile_is(last->rev, &heir) ? "out of gas" : NULL;
+    }
     return why_call_unpriced(last);
 }
 
