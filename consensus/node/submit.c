@@ -260,6 +260,7 @@ static bool add_all(struct group *g, uint64_t head)
         if (!e->open) continue;
         struct shared_tx *t = shared_tx_new(&e->tx);
         struct pool_hint hint = {{{0}}, {{0}}};
+        if (t != NULL) t->pooled.local = g->origin != FROM_PEER;
         const enum pool_result result =
             t == NULL ? POOL_FULL : txpool_add(n->pool, &t->pooled, &e->account, g->now_s, &hint);
         if (result == POOL_ADDED) {

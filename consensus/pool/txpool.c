@@ -269,9 +269,9 @@ static bool can_pay(const struct sender *s, const struct pool_account *account,
 }
 
 /// Who gives way: of the senders with most slots the transaction (of the kind that is short) with
-/// the lowest fee, the latest nonce among equals.
-static bool find_victim(const struct txpool *p, bool in_run, const struct pool_tx *spare,
-                        struct sender **who, size_t *at)
+/// the lowest fee, the latest nonce among equals. Only local ones or only peers' are looked at.
+static bool find_victim(const struct txpool *p, bool in_run, bool local,
+                        const struct pool_tx *spare, struct sender **who, size_t *at)
 {
     size_t most = 0;
     const struct pool_tx *lowest = NULL;
@@ -281,10 +281,14 @@ static bool find_victim(const struct txpool *p, bool in_run, const struct pool_t
         const size_t to = in_run ? s->run : s->count;
         if (to == from || s->count < most) continue;
         if (to - from == 1 && s->txs[from] == spare) continue;
+        bool any = false;
+        for (size_t j = from; j < to; j++) any = any || s->txs[j]->local == local;
+        if (!any) continue;
         if (s->count > most) lowest = NULL;
         most = s->count;
         for (size_t j = from; j < to; j++) {
             const struct pool_tx *t = s->txs[j];
+            if (t->local != local) continue;
             const int c =
                 lowest == NULL ? -1 : u256_cmp(&t->tx.max_fee_per_gas, &lowest->tx.max_fee_per_gas);
             if (c < 0 || (c == 0 && s == *who)) {
@@ -306,13 +310,18 @@ static void evict(struct txpool *p, struct sender *victim, size_t at, uint64_t n
 
 /// Makes room for one more of `own`'s: a sender with many slots, and twice as many as the
 /// newcomer's would have, gives way; or one with no fewer slots that pays less. Else the newcomer
-/// waits: senders of about equal share do not throw out one another's accepted transactions.
+/// waits: senders of about equal share do not throw out one another's accepted transactions. What
+/// a peer has sent gives way to a local one in any case, and never the other way round.
 static bool make_room(struct txpool *p, const struct sender *own, const struct pool_tx *tx,
                       bool in_run, uint64_t now_s)
 {
     struct sender *victim = NULL;
     size_t at = 0;
-    if (!find_victim(p, in_run, NULL, &victim, &at) || victim == own) return false;
+    if (tx->local && find_victim(p, in_run, false, NULL, &victim, &at) && victim != own) {
+        evict(p, victim, at, now_s);
+        return true;
+    }
+    if (!find_victim(p, in_run, tx->local, NULL, &victim, &at) || victim == own) return false;
     const size_t would_have = (own == NULL ? 0 : own->count) + 1;
     const bool pays_less = u256_lt(&victim->txs[at]->tx.max_fee_per_gas, &tx->tx.max_fee_per_gas);
     if (victim->count < would_have) return false;
@@ -347,7 +356,9 @@ static void trim(struct txpool *p, const struct pool_tx *spare, uint64_t now_s)
 {
     struct sender *victim = NULL;
     size_t at = 0;
-    while (p->count - p->run > p->options.queued_max && find_victim(p, false, spare, &victim, &at))
+    while (p->count - p->run > p->options.queued_max &&
+           (find_victim(p, false, false, spare, &victim, &at) ||
+            find_victim(p, false, true, spare, &victim, &at)))
         evict(p, victim, at, now_s);
 }
 
@@ -385,7 +396,9 @@ enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct po
         const bool in_run = would_follow(s, account, tx->nonce);
         if (!may_add(p, s, in_run)) return POOL_SENDER_FULL;
         const size_t used = in_run ? p->run : p->count - p->run;
-        const size_t max = in_run ? p->options.pending_max : p->options.queued_max;
+        const size_t queued_max = p->options.queued_max;
+        const size_t queued = t->local ? queued_max : queued_max - queued_max / 4;
+        const size_t max = in_run ? p->options.pending_max : queued;
         if (used >= max && !make_room(p, s, t, in_run, now_s)) return POOL_FULL;
     }
     const size_t freed = replaces ? s->txs[at]->tx.raw.len : 0;

@@ -49,18 +49,21 @@ enum pool_fate {
 };
 
 /// A transaction in the pool. The caller makes it, with `tx` decoded and its sender recovered;
-/// the other members are the pool's.
+/// the other members but `local` are the pool's.
 struct pool_tx {
     struct tx tx;
     uint64_t seq;     ///< order of arrival
     uint64_t since_s; ///< when it came
     u256_t cost_wei;  ///< gas limit * max fee + value
     bool pending;
+    /// The caller's: a user of this node was told its hash. It gives way to other local ones at
+    /// most, never to what a peer has sent.
+    bool local;
 };
 
 struct txpool_options {
     size_t pending_max; ///< 4096
-    size_t queued_max;  ///< 1024
+    size_t queued_max;  ///< 1024; a quarter of it is kept for local ones
     size_t sender_max;  ///< 64 (at most TXPOOL_SENDER_SLOTS)
     size_t sender_safe; ///< who has no more than these gives way to higher fees only: 32
     uint64_t nonce_gap; ///< 64

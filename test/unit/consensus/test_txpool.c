@@ -67,6 +67,7 @@ static struct pool_tx *make(uint64_t from, uint64_t nonce, uint64_t fee, uint64_
                         .raw = BYTES_OF(raw),
                         .has_sender = true,
                         .sender = sender_of(from)};
+    t->local = true;
     const uint64_t name[] = {from, nonce, fee, tip, value};
     t->tx.hash = keccak256(BYTES_OF(name));
     return t;
@@ -275,6 +276,33 @@ Test(txpool, a_full_pool_does_not_churn)
 
 /// Goal: closing a gap in a full pool throws nobody out: what there is no room for stays queued
 /// until there is.
+static enum pool_result add_of_peer(uint64_t from, uint64_t nonce, uint64_t fee)
+{
+    struct pool_tx *t = make(from, nonce, fee, fee, 1);
+    t->local = false;
+    return add_at(t, &RICH, 100);
+}
+
+/// Goal: what a user of this node was told is kept gives way to nothing that a peer sends, whatever
+/// it pays; a local one takes a peer's place; peers leave a quarter of the queue free.
+Test(txpool, peers_do_not_push_out_local_ones)
+{
+    open_pool(40, 8);
+    for (uint64_t nonce = 0; nonce < 40; nonce++) cr_assert_eq(add(1, nonce, 5), POOL_ADDED);
+    cr_expect_eq(add_of_peer(2, 0, 500), POOL_FULL);
+    for (uint64_t nonce = 50; nonce < 58; nonce++)
+        cr_expect_eq(add_of_peer(3, nonce, 500), nonce < 56 ? POOL_ADDED : POOL_FULL);
+    expect_counts(40, 6, "three quarters of the queue");
+    for (uint64_t nonce = 50; nonce < 58; nonce++) cr_expect_eq(add(4, nonce, 5), POOL_ADDED);
+    expect_counts(40, 8, "peers' gave way");
+    cr_expect_eq(add_of_peer(5, 50, 500), POOL_FULL);
+    for (uint64_t nonce = 50; nonce < 58; nonce++) {
+        const struct pool_tx *t = make(4, nonce, 5, 5, 1);
+        cr_expect(txpool_find(pool, &t->tx.hash) != NULL, "nonce %lu", (unsigned long)nonce);
+        free((void *)(uintptr_t)t);
+    }
+}
+
 Test(txpool, a_closed_gap_waits_for_room)
 {
     open_pool(4, 4);
