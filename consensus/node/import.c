@@ -267,7 +267,7 @@ static err_t drain(struct importer *im)
 static err_t start_from_head(struct importer *im)
 {
     struct db_txn *txn;
-    struct header h;
+    struct header h = {.number = 0};
     hash_t hash;
     TRY(db_begin_read(im->node->db, &txn));
     err_t err = blocks_head(txn, &im->stored, &hash);

@@ -278,11 +278,11 @@ static void on_pooled_hashes(struct peering *p, struct peer *peer, bytes_t paylo
 
 static void on_new_block(struct peering *p, struct peer *peer, bytes_t payload)
 {
-    bytes_t block;
+    bytes_t block = BYTES_NONE;
+    bytes_t raw = BYTES_NONE;
     u256_t difficulty;
     struct header h;
     struct rlp_reader parts;
-    bytes_t raw;
     err_t err = eth_new_block_decode(&block, &difficulty, payload);
     struct rlp_reader r = rlp_reader(block);
     if (err_ok(err)) err = rlp_read_list(&r, &parts);

@@ -100,8 +100,8 @@ static bool put_state_diff(struct rpc_call *call, struct fed_site *f)
         // The sender's nonce is an artefact of asking: a timelock's call does not raise it.
         const struct account_change *c = &diff.accounts[i];
         struct account_change real = *c;
+        struct account old = {.nonce = 0};
         if (address_eq(&c->address, &fed_contract_address[FED_TIMELOCK_CONTROLLER])) {
-            struct account old;
             bool existed = false;
             err = f->site.view.account(f->site.view.ctx, &old, &existed, &c->address);
             real.now.nonce = old.nonce;

@@ -284,8 +284,9 @@ static bool same_code(const struct state_of *a, const struct state_of *b)
 /// also for one that is not there; afterwards zeros for that one.
 static hash_t code_hash_of(const struct state_of *s, bool after)
 {
+    static const hash_t nothing = {{0}};
     if (s->exists) return s->account.code_hash;
-    return after ? (hash_t){0} : KECCAK_EMPTY;
+    return after ? nothing : KECCAK_EMPTY;
 }
 
 static void put_slot(struct json_writer *w, bool *opened, const hash_t *key, const u256_t *value)
