@@ -34,9 +34,9 @@ def boundaries(data):
 
 def run(sandbox, rng):
     seed = rng.randrange(1 << 32)
-    senders = sandbox.program("tools/presign", "addresses", "--accounts", 8, "--seed", seed).split()
+    senders = sandbox.program("tools/presign", "addresses", "--accounts", 16, "--seed", seed).split()
     raws = sandbox.program(
-        "tools/presign", "transfers", "--accounts", 8, "--seed", seed, "--each", 100, "--chain-id", 20482
+        "tools/presign", "transfers", "--accounts", 16, "--seed", seed, "--each", 50, "--chain-id", 20482
     ).split()
     net = sandbox.network(period="50ms", fund=senders)
     data = net / "validator-1"

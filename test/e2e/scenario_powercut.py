@@ -126,7 +126,7 @@ def run(sandbox, rng, variants=VARIANTS):
         ways[how] = ways.get(how, 0) + 1
         moment = entries[cut - 1][0]
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(data, copy)
+        shutil.copytree(data, copy, ignore=shutil.ignore_patterns("*.sock"))
         for path in watched:
             (copy / path.relative_to(data)).write_bytes(bytes(files[str(path)]))
         name = f"variant {i}: {cut} of {len(entries)} entries, {how}"
