@@ -100,6 +100,8 @@ const asItem = (raw) => (raw.startsWith('0x0') ? bytes(raw) : RLP.decode(bytes(r
 const hashOf = (raw) => ethers.keccak256(raw);
 const listener = await Line.to(node);
 await listener.status();
+// Both are known there: what one sends is told to the other.
+await waitFor(async () => Number(await rpc('net_peerCount')) >= 2, 'two peers');
 line.eth(ETH.TXS, signed.map(asItem));
 const receipts = [];
 for (const raw of signed)

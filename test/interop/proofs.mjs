@@ -162,12 +162,16 @@ async function change(provider, state, sender) {
     return wallet.signTransaction(tx).then((raw) => provider.send('eth_sendRawTransaction', [raw]));
   };
   const hashes = [];
+  // A sender has 64 places in the pool.
+  const mined = () => provider.waitForTransaction(hashes[hashes.length - 1], 1, 60000);
   for (let i = 0; i < 40; i++) hashes.push(await send(addressOf(i * 137), 5n));
   for (let i = 0; i < 20; i++) hashes.push(await send(addressOf(`newcomer ${i}`), 1n + BigInt(i)));
+  await mined();
   for (let i = 0; i < 60; i++) {
     const stored = i % 3 === 0 ? 0n : BigInt(i) << BigInt(4 * i);
     hashes.push(await send(BIG, 0n, hashOf(`slot ${i * 399}`), stored));
   }
+  await mined();
   // All slots of one account go: its storage is empty again.
   for (let k = 0; k < 5; k++) hashes.push(await send(addressOf(0), 0n, word(BigInt(k * k)), 0n));
   let last = 0; // of one sender's transactions the last to be sent is the last to be mined
