@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
@@ -769,4 +770,39 @@ err_t db_backup(struct db *db, const char *dir, bool compact)
     const int rc = mdb_env_copy2(db->env, dir, compact ? MDB_CP_COMPACT : 0);
     reader_leave(db, kept);
     return rc == 0 ? OK : fail_from(rc, "the copy failed");
+}
+
+// ---- environments in their places ---------------------------------------------------------------
+
+void db_remove(const char *dir)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "owner.lock"};
+    char path[PATH_MAX + 16];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+}
+
+static err_t sync_directory(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return FAIL(IO, "store: a directory cannot be opened");
+    const bool ok = fsync(fd) == 0;
+    close(fd);
+    return ok ? OK : FAIL(IO, "store: a directory cannot be synced");
+}
+
+err_t db_move(const char *fresh, const char *place)
+{
+    char parent[PATH_MAX];
+    if ((size_t)snprintf(parent, sizeof parent, "%s", place) >= sizeof parent)
+        return FAIL(LIMIT, "store: the path is too long");
+    TRY(sync_directory(fresh));
+    CRASH_POINT("store-rename-before");
+    db_remove(place);
+    if (rename(fresh, place) != 0) return FAIL(IO, "store: it cannot be moved to its place");
+    CRASH_POINT("store-renamed");
+    return sync_directory(dirname(parent));
 }

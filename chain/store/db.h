@@ -40,6 +40,13 @@ MUST_USE err_t db_open(struct db **out, const struct db_options *options);
 /// Every transaction and cursor must have ended. NULL is allowed.
 void db_close(struct db *db);
 
+/// Removes an environment with its directory. Nothing else in the directory is touched.
+void db_remove(const char *dir);
+/// Moves a finished, closed environment to its place, where an empty directory or the rest of an
+/// unfinished one may stand. When it returns OK it is there whole, also after a power cut: both
+/// directories are synced. @return ERR_IO, ERR_LIMIT (path too long)
+MUST_USE err_t db_move(const char *fresh, const char *place);
+
 /// Begins a transaction. A write transaction first grows the map if it is more than 85 %
 /// used, for which it waits until this process has no open read transaction: whoever begins
 /// a write holds none. @return ERR_IO, ERR_FULL (disk below its reserve)

@@ -73,18 +73,6 @@ static err_t make_at(const char *path, const address_t *node, uint64_t silent_th
     return err;
 }
 
-/// Removes what a guard that was not finished left behind.
-static void remove_unfinished(const char *dir)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "owner.lock"};
-    char path[PATH_MAX + 16];
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(dir);
-}
-
 err_t guard_create(const char *path, const address_t *node, uint64_t silent_through)
 {
     char fresh[PATH_MAX];
@@ -95,11 +83,9 @@ err_t guard_create(const char *path, const address_t *node, uint64_t silent_thro
     }
     if (access(data, F_OK) == 0) return make_at(path, node, silent_through); // says what is there
     // Made beside its place and moved there whole: a guard that is empty is a damaged one.
-    remove_unfinished(fresh);
+    db_remove(fresh);
     TRY(make_at(fresh, node, silent_through));
-    remove_unfinished(path);
-    if (rename(fresh, path) != 0) return FAIL(IO, "guard: it cannot be moved to its place");
-    return OK;
+    return db_move(fresh, path);
 }
 
 static err_t read_identity(const struct db_txn *txn, const address_t *node, uint64_t *silent)

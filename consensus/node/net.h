@@ -27,7 +27,7 @@ struct net_handlers {
     void (*open)(void *ctx, struct conn *c);
     void (*message)(void *ctx, struct conn *c, enum p2p_protocol protocol, unsigned code,
                     bytes_t payload);
-    /// The last word on this line. `reached`: admit had said yes (or there was an answer).
+    /// The last word on a line that `admit` had let in.
     void (*closed)(void *ctx, struct conn *c, enum p2p_reason reason, bool by_peer,
                    const char *why);
     /// A call that reached nobody.

@@ -184,26 +184,6 @@ static err_t check_genesis(struct node *n)
     return err.kind == ERR_NOT_FOUND ? FAIL(CORRUPT, "store: it holds no block 0") : err;
 }
 
-static void remove_store(const char *dir)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "owner.lock"};
-    char path[PATH_MAX + 16];
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(dir);
-}
-
-static err_t sync_directory(const char *path)
-{
-    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return FAIL(IO, "node: cannot open the data directory");
-    const bool ok = fsync(fd) == 0;
-    close(fd);
-    return ok ? OK : FAIL(IO, "node: cannot sync the data directory");
-}
-
 /// A store is made beside its place and moved there with block 0 inside: what stands in its place
 /// was always whole once, so an empty or half-written file there is damage, never a beginning.
 static err_t make_store(struct node *n)
@@ -211,18 +191,13 @@ static err_t make_store(struct node *n)
     const struct path fresh = path_of(n, "store.new");
     const struct path place = path_of(n, "store");
     struct db *db = NULL;
-    remove_store(fresh.s);
+    db_remove(fresh.s);
     TRY(schema_open(&db, fresh.s, true, false));
     const err_t err = write_genesis(n, db);
     db_close(db);
     TRY(err);
     CRASH_POINT("store-made");
-    TRY(sync_directory(fresh.s));
-    CRASH_POINT("store-rename-before");
-    remove_store(place.s); // a directory without a data file
-    if (rename(fresh.s, place.s) != 0) return FAIL(IO, "node: cannot move the new store in place");
-    CRASH_POINT("store-renamed");
-    return sync_directory(n->options.data_dir);
+    return db_move(fresh.s, place.s);
 }
 
 /// The highest height that the guard has on record; 0 if it has none, or there is no guard.

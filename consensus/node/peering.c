@@ -126,7 +126,7 @@ static void ask_bodies(struct peer *peer, const struct sync_effect *e)
     buf_deinit(&b);
 }
 
-static void breach(struct peer *peer, const char *why)
+void peering_breach(struct peer *peer, const char *why)
 {
     LOG_WRN("p2p", "peer breaks a rule", "peer=%s why=%s", conn_address(peer->conn), why);
     conn_close(peer->conn, P2P_BREACH, why);
@@ -154,7 +154,7 @@ static void do_effect(struct peering *p, const struct sync_effect *e)
     case SYNC_FX_IMPORT:
         return;
     case SYNC_FX_BLAME:
-        breach(peer, e->why);
+        peering_breach(peer, e->why);
         return;
     case SYNC_FX_USELESS:
         peering_useless(p, peer, e->why);
@@ -331,7 +331,7 @@ static void on_status(struct peering *p, struct peer *peer, bytes_t payload)
     struct eth_status s;
     const err_t err = eth_status_decode(&s, peer->eth, payload);
     if (!err_ok(err)) {
-        breach(peer, err.why);
+        peering_breach(peer, err.why);
         return;
     }
     const char *why = check_status(p, &s);
@@ -506,9 +506,9 @@ static void on_message(void *ctx, struct conn *c, enum p2p_protocol protocol, un
     if (!peer->has_status && code == ETH_STATUS)
         on_status(p, peer, payload);
     else if (!peer->has_status)
-        breach(peer, "something before Status");
+        peering_breach(peer, "something before Status");
     else if (code == ETH_STATUS)
-        breach(peer, "a second Status");
+        peering_breach(peer, "a second Status");
     else
         peering_on_eth(p, peer, code, payload);
 }

@@ -13,12 +13,6 @@
 #define ANSWER_BYTES ((size_t)12 * 1024 * 1024)
 #define BLOCK_HASHES 256U
 
-static void breach(struct peer *peer, const char *why)
-{
-    LOG_WRN("p2p", "peer breaks a rule", "peer=%s why=%s", conn_address(peer->conn), why);
-    conn_close(peer->conn, P2P_BREACH, why);
-}
-
 /// --- requests ---
 
 struct request {
@@ -51,7 +45,7 @@ static void answered(struct task *t)
         if (err_ok(r->err))
             conn_send(peer->conn, P2P_ETH, r->answer_code, buf_bytes(&r->answer), P2P_ANSWER);
         else if (r->err.kind == ERR_MALFORMED || r->err.kind == ERR_LIMIT)
-            breach(peer, r->err.why);
+            peering_breach(peer, r->err.why);
         else
             LOG_WRN("p2p", "a peer's request could not be answered", "what=%s why=%s",
                     eth_code_name(r->code), err_text(r->err));
@@ -130,7 +124,7 @@ static void delivered(struct task *t)
 {
     struct delivery *d = (struct delivery *)t;
     struct peer *peer = peering_find(d->peering, d->conn);
-    if (peer != NULL && d->why != NULL) breach(peer, d->why);
+    if (peer != NULL && d->why != NULL) peering_breach(peer, d->why);
     delivery_free(t);
 }
 
@@ -271,7 +265,7 @@ static void on_pooled_hashes(struct peering *p, struct peer *peer, bytes_t paylo
     if (err_ok(err))
         peering_ask_txs(p, peer);
     else
-        breach(peer, err.why);
+        peering_breach(peer, err.why);
 }
 
 /// --- blocks ---
@@ -289,7 +283,7 @@ static void on_new_block(struct peering *p, struct peer *peer, bytes_t payload)
     if (err_ok(err)) err = rlp_read_raw(&parts, &raw);
     if (err_ok(err)) err = header_decode(&h, raw);
     if (!err_ok(err)) {
-        breach(peer, err.why);
+        peering_breach(peer, err.why);
         return;
     }
     const hash_t hash = header_hash(&h);
@@ -305,7 +299,7 @@ static void on_block_hashes(struct peering *p, struct peer *peer, bytes_t payloa
     size_t count = 0;
     const err_t err = eth_block_hashes_decode(told, &count, BLOCK_HASHES, payload);
     if (!err_ok(err)) {
-        breach(peer, err.why);
+        peering_breach(peer, err.why);
         return;
     }
     uint64_t highest = 0;
@@ -323,7 +317,7 @@ static void on_block_range(struct peering *p, struct peer *peer, bytes_t payload
     if (err_ok(err))
         peering_claims(p, peer->id, range.latest);
     else
-        breach(peer, err.why);
+        peering_breach(peer, err.why);
 }
 
 static void on_answer(struct peering *p, struct peer *peer, enum sync_event_kind kind,
@@ -332,7 +326,7 @@ static void on_answer(struct peering *p, struct peer *peer, enum sync_event_kind
     struct eth_answer a;
     const err_t err = eth_answer_decode(&a, payload, ETH_HEADERS_MAX);
     if (!err_ok(err)) {
-        breach(peer, err.why);
+        peering_breach(peer, err.why);
         return;
     }
     struct sync_event ev = {.kind = kind, .peer = peer->id, .answer = {a.id, a.items}};

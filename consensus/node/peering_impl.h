@@ -101,6 +101,8 @@ struct peer *peering_next(struct peering *p, const struct peer *after);
 void peering_sync(struct peering *p, struct sync_event *ev);
 /// The peer is known to have this block.
 void peering_claims(struct peering *p, uint64_t conn, uint64_t height);
+/// The peer broke a rule: the line ends.
+void peering_breach(struct peer *peer, const char *why);
 /// A useless answer: some points less, and the end with the last one.
 void peering_useless(struct peering *p, struct peer *peer, const char *why);
 

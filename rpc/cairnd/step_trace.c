@@ -2,25 +2,16 @@
 #include "rpc/cairnd/step_trace.h"
 
 #include "chain/base/hex.h"
+#include "vm/opcode.h"
 
 #include <inttypes.h>
 
 // A stack of 1024 words is 70 KB of text.
 enum { LINE_MAX_BYTES = 1 << 18 };
-enum {
-    OP_DIFFICULTY = 0x44,
-    OP_SSTORE = 0x55,
-    OP_JUMP = 0x56,
-    OP_TSTORE = 0x5d,
-    OP_LOG0 = 0xa0,
-    OP_LOG4 = 0xa4,
-    OP_CREATE = 0xf0,
-    OP_CREATE2 = 0xf5
-};
 
 static void put_name(struct buf *b, uint8_t op, const char *name)
 {
-    if (op == OP_DIFFICULTY) {
+    if (op == OP_PREVRANDAO) {
         buf_put_str(b, "DIFFICULTY"); // go-ethereum has kept the old name
     } else if (name != NULL) {
         buf_put_str(b, name);

@@ -413,29 +413,6 @@ bool debug_trace_call(struct rpc_call *call)
 
 // ---- raw forms ------------------------------------------------------------------------------
 
-bool debug_get_raw_transaction(struct rpc_call *call)
-{
-    hash_t hash;
-    if (!param_hash(call, 0, &hash)) return false;
-    struct tx pooled;
-    if (err_ok(node_pool_tx(env_of(call)->node, &pooled, call->arena, &hash))) {
-        jw_data(&call->out, pooled.raw);
-        return true;
-    }
-    struct snapshot s;
-    struct tx_location at;
-    struct block b;
-    if (!snapshot_begin(call, &s)) return false;
-    err_t err = blocks_find_tx(s.txn, &at, &hash);
-    const bool known = err.kind != ERR_NOT_FOUND;
-    if (err_ok(err)) err = blocks_get(s.txn, &b, call->arena, at.block_number);
-    if (err_ok(err)) err = blocks_check_tx(s.txn, &b, &at, &hash);
-    if (err_ok(err)) jw_data(&call->out, b.txs[at.index].raw);
-    snapshot_close(&s);
-    if (!known) jw_data(&call->out, BYTES_NONE); // as go-ethereum: nothing
-    return err_ok(err) || !known ? true : rpc_fail_err(call, err);
-}
-
 /// Opens the block of the first parameter, which must be a sealed one.
 static bool open_sealed(struct rpc_call *call, struct snapshot *s)
 {

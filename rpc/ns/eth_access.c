@@ -9,25 +9,13 @@
 #include "rpc/jsonrpc/error_codes.h"
 #include "rpc/ns/eth_call.h"
 #include "rpc/ns/handlers.h"
+#include "vm/opcode.h"
 #include "vm/precompile/table.h"
 #include "vm/trace.h"
 
 #include <stdlib.h>
 
 enum { TOUCHED_MAX = 100000, ROUNDS_MAX = 16 };
-enum {
-    OP_BALANCE = 0x31,
-    OP_EXTCODESIZE = 0x3b,
-    OP_EXTCODECOPY = 0x3c,
-    OP_EXTCODEHASH = 0x3f,
-    OP_SLOAD = 0x54,
-    OP_SSTORE = 0x55,
-    OP_CALL = 0xf1,
-    OP_CALLCODE = 0xf2,
-    OP_DELEGATECALL = 0xf4,
-    OP_STATICCALL = 0xfa,
-    OP_SELFDESTRUCT = 0xff,
-};
 
 /// An account, or a slot of one. Accounts come before their slots.
 struct touched {

@@ -282,26 +282,40 @@ bool eth_get_tx_by_hash(struct rpc_call *call)
     return true;
 }
 
-bool eth_get_raw_tx(struct rpc_call *call)
+/// A transaction's bytes. @param[out] found  false: nothing was written
+static bool put_raw_tx(struct rpc_call *call, bool *found)
 {
     hash_t hash;
     if (!param_hash(call, 0, &hash)) return false;
     struct tx pooled;
-    if (err_ok(node_pool_tx(env_of(call)->node, &pooled, call->arena, &hash))) {
+    *found = err_ok(node_pool_tx(env_of(call)->node, &pooled, call->arena, &hash));
+    if (*found) {
         jw_data(&call->out, pooled.raw);
         return true;
     }
     struct snapshot s;
     struct block b;
     struct tx_location at;
-    bool found = false;
-    if (!find_tx(call, &s, &b, &at, &hash, &found)) return false;
-    if (!found) {
-        jw_null(&call->out);
-        return true;
-    }
+    if (!find_tx(call, &s, &b, &at, &hash, found)) return false;
+    if (!*found) return true;
     jw_data(&call->out, b.txs[at.index].raw);
     snapshot_close(&s);
+    return true;
+}
+
+bool eth_get_raw_tx(struct rpc_call *call)
+{
+    bool found = false;
+    if (!put_raw_tx(call, &found)) return false;
+    if (!found) jw_null(&call->out);
+    return true;
+}
+
+bool debug_get_raw_transaction(struct rpc_call *call)
+{
+    bool found = false;
+    if (!put_raw_tx(call, &found)) return false;
+    if (!found) jw_data(&call->out, BYTES_NONE); // as go-ethereum: nothing
     return true;
 }
 

@@ -2,39 +2,11 @@
 #include "rpc/ns/tracer.h"
 
 #include "vm/gas.h"
+#include "vm/opcode.h"
 #include "vm/precompile/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-enum {
-    OP_EXP = 0x0a,
-    OP_KECCAK256 = 0x20,
-    OP_CALLDATACOPY = 0x37,
-    OP_CODECOPY = 0x39,
-    OP_BALANCE = 0x31,
-    OP_EXTCODESIZE = 0x3b,
-    OP_EXTCODECOPY = 0x3c,
-    OP_RETURNDATACOPY = 0x3e,
-    OP_EXTCODEHASH = 0x3f,
-    OP_MLOAD = 0x51,
-    OP_MSTORE = 0x52,
-    OP_MSTORE8 = 0x53,
-    OP_SLOAD = 0x54,
-    OP_SSTORE = 0x55,
-    OP_MCOPY = 0x5e,
-    OP_LOG0 = 0xa0,
-    OP_LOG4 = 0xa4,
-    OP_CREATE = 0xf0,
-    OP_CALL = 0xf1,
-    OP_CALLCODE = 0xf2,
-    OP_RETURN = 0xf3,
-    OP_DELEGATECALL = 0xf4,
-    OP_CREATE2 = 0xf5,
-    OP_STATICCALL = 0xfa,
-    OP_REVERT = 0xfd,
-    OP_SELFDESTRUCT = 0xff,
-};
 
 bool trace_keep(struct trace_job *job, size_t bytes)
 {

@@ -5,9 +5,9 @@
 
 #include "chain/codec/abi.h"
 #include "rpc/jsonrpc/error_codes.h"
+#include "vm/gas.h"
+#include "vm/opcode.h"
 #include "vm/precompile/table.h"
-
-enum { OP_STOP = 0x00, OP_LOG0 = 0xa0, OP_LOG4 = 0xa4, OP_RETURN = 0xf3, GAS_LOG_BYTE = 8 };
 
 struct call_frame;
 

@@ -7,22 +7,7 @@
 #include "chain/crypto/keccak.h"
 #include "chain/types/address.h"
 #include "vm/gas.h"
-
-enum {
-    OP_BALANCE = 0x31,
-    OP_EXTCODESIZE = 0x3b,
-    OP_EXTCODECOPY = 0x3c,
-    OP_EXTCODEHASH = 0x3f,
-    OP_SLOAD = 0x54,
-    OP_SSTORE = 0x55,
-    OP_CREATE = 0xf0,
-    OP_CALL = 0xf1,
-    OP_CALLCODE = 0xf2,
-    OP_DELEGATECALL = 0xf4,
-    OP_CREATE2 = 0xf5,
-    OP_STATICCALL = 0xfa,
-    OP_SELFDESTRUCT = 0xff,
-};
+#include "vm/opcode.h"
 
 /// Entries of one transaction: block gas pays for far fewer.
 enum { ENTRIES_MAX = 1 << 20 };

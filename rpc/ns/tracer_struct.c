@@ -3,8 +3,7 @@
 #include "rpc/ns/tracer.h"
 
 #include "chain/base/hex.h"
-
-enum { OP_SLOAD = 0x54, OP_SSTORE = 0x55, OP_CREATE = 0xf0, OP_CREATE2 = 0xf5 };
+#include "vm/opcode.h"
 
 /// A slot that was read or written, with the value it then had.
 struct seen_slot {

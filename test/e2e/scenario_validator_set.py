@@ -3,24 +3,13 @@
 and timelock; blocks go on and all five nodes have the same."""
 
 import json
-import socket
 
 from harness import expect, wait_until
+from network import free_ports
 from scenario_wallet import WORDS, Wallet
 
 HOLDERS = ["A", "B", "C"]
 EPOCH = 20  # blocks, in each of which a set of five changes once
-
-
-def free_ports(count):
-    """Ports that nobody has now, from the kernel."""
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 def make_network(sandbox, members, validators=4, observers=1, epoch=EPOCH):

@@ -7,23 +7,9 @@
 #include "consensus/p2p/rlpx_frame.h"
 #include "consensus/p2p/snappy.h"
 #include "test/fuzz/fuzz.h"
+#include "test/support/rlpx_seed.h"
 
 #include <string.h>
-
-static struct secret_key key_of(uint8_t fill)
-{
-    struct secret_key k;
-    memset(k.b, fill, sizeof k.b);
-    return k;
-}
-
-static struct rlpx_seed seed_of(uint8_t fill)
-{
-    struct rlpx_seed s = {.ephemeral = key_of(fill), .ecies = key_of((uint8_t)(fill + 1))};
-    memset(s.nonce, fill, sizeof s.nonce);
-    memset(s.iv, fill, sizeof s.iv);
-    return s;
-}
 
 struct line {
     struct session *s;

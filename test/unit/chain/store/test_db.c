@@ -509,3 +509,50 @@ Test(db, sigkill, .timeout = 60)
     cr_expect_gt(acknowledged, 25);
     temp_dir_remove(&dir);
 }
+
+/// Goal: a finished environment is moved to its place whole, over what an unfinished one left there;
+/// removing one leaves other files of its directory alone.
+Test(db, moved_and_removed)
+{
+    const struct temp_dir dir = temp_dir_make();
+    char fresh[300];
+    char place[300];
+    char stray[300];
+    struct db *db;
+    struct db_txn *txn;
+    bytes_t v;
+    path_in(fresh, &dir, "it.new");
+    path_in(place, &dir, "it");
+    path_in(stray, &dir, "it/note");
+    struct db_options options = options_for(&dir);
+    options.path = place;
+    cr_assert(err_ok(db_open(&db, &options)));
+    put_one(db, LIT("a"), LIT("old"));
+    db_close(db);
+    options.path = fresh;
+    cr_assert(err_ok(db_open(&db, &options)));
+    put_one(db, LIT("a"), LIT("new"));
+    db_close(db);
+
+    cr_assert(err_ok(db_move(fresh, place)));
+    cr_expect_neq(access(fresh, F_OK), 0, "it is there once");
+    options.path = place;
+    options.create = false;
+    cr_assert(err_ok(db_open(&db, &options)));
+    cr_assert(err_ok(db_begin_read(db, &txn)));
+    cr_assert(err_ok(db_get(txn, 0, LIT("a"), &v)));
+    cr_expect(bytes_eq(v, LIT("new")));
+    db_abort(txn);
+    db_close(db);
+    cr_expect_eq(db_move(fresh, place).kind, ERR_IO, "there is nothing to move");
+    cr_assert(err_ok(db_open(&db, &options)), "and nothing was lost");
+    db_close(db);
+
+    FILE *f = fopen(stray, "w");
+    cr_assert_not_null(f);
+    fclose(f);
+    db_remove(place);
+    cr_expect_eq(access(stray, F_OK), 0, "not ours");
+    cr_expect_eq(db_open(&db, &options).kind, ERR_NOT_FOUND);
+    temp_dir_remove(&dir);
+}

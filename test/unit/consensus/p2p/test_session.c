@@ -11,22 +11,7 @@
 #include "chain/codec/rlp.h"
 #include "consensus/p2p/rlpx_frame.h"
 #include "consensus/p2p/snappy.h"
-
-static struct secret_key key_of(uint8_t fill)
-{
-    struct secret_key k;
-    memset(k.b, fill, sizeof k.b);
-    return k;
-}
-
-static struct rlpx_seed seed_of(uint8_t fill)
-{
-    struct rlpx_seed s = {
-        .ephemeral = key_of(fill), .ecies = key_of((uint8_t)(fill + 1)), .padding = fill};
-    memset(s.nonce, fill, sizeof s.nonce);
-    memset(s.iv, fill, sizeof s.iv);
-    return s;
-}
+#include "test/support/rlpx_seed.h"
 
 static struct secret_key key_a, key_b;
 static secp_pubkey_t id_a, id_b;
