@@ -624,17 +624,18 @@ enum exit_code send_sign_only(struct ctx *ctx, struct tx *tx, struct arena *aren
     return code;
 }
 
-/// Is it sent no more? Only if its nonce is used up and no receipt is there.
+/// Is it sent no more? Only if its nonce is used up and no receipt is there. The nonce is asked for
+/// first: were it the receipt, a block between the two answers would take ours for another's.
 static enum exit_code is_gone(struct ctx *ctx, bool *gone, const struct tx *tx)
 {
+    uint64_t nonce;
+    STEP(client_u64(ctx, &nonce, "eth_getTransactionCount",
+                    json_pack("[os]", json_address(&tx->sender), BLOCK_LATEST)));
     json_t *receipt;
     STEP(client_call(ctx, &receipt, "eth_getTransactionReceipt",
                      json_pack("[o]", json_hash(&tx->hash))));
     const bool there = json_is_object(receipt);
     json_decref(receipt);
-    uint64_t nonce;
-    STEP(client_u64(ctx, &nonce, "eth_getTransactionCount",
-                    json_pack("[os]", json_address(&tx->sender), BLOCK_LATEST)));
     *gone = !there && nonce > tx->nonce;
     return EXIT_DONE;
 }

@@ -174,6 +174,34 @@ def commits(w, killer, rng):
     return steps
 
 
+def overtaken(w, killer, node):
+    """What was kept enters a block between the two questions by which the wallet learns its fate."""
+    number = open_round(w)
+    for at in range(1, 60):
+        expect(killed(w, killer, at, False, commit_words(w, number)), "killed before its commit is sent")
+        if salts(w, number, ending=".commit"):
+            break
+    raw = "0x" + salts(w, number, ending=".commit")[0].read_bytes().hex()
+    between = Between(node.address)
+    asked = []
+
+    def mine_between(method):
+        if method not in ("eth_getTransactionReceipt", "eth_getTransactionCount"):
+            return
+        asked.append(method)
+        if len(asked) == 2:
+            rpc = node.rpc()
+            sent = rpc.call("eth_sendRawTransaction", raw)
+            wait_until(lambda: rpc.call("eth_getTransactionReceipt", sent), "the commit's block")
+            rpc.close()
+
+    between.before = mine_between
+    resumed = w.run("--yes", "--account", "A", "round", "resume", number, CAIRN_RPC=between.url)
+    expect(resumed["action"] == "commit" and len(asked) >= 2, f"{resumed} after {asked}")
+    e = check_kept(w, number)
+    expect(int(e["status"]) == 1 and int(e["commits"]) == 1, f"committed once: {e}")
+
+
 def reveals(w, killer, sandbox):
     number = open_round(w)
     w.run(*commit_words(w, number))
@@ -324,6 +352,7 @@ def run(sandbox, rng):
     found(w, sandbox)
     killer = Killer(node.address)
     steps = commits(w, killer, rng)
+    overtaken(w, killer, node)
     more, number = reveals(w, killer, sandbox)
     proofs(w, node, sandbox, rng, number)
     declined(w, sandbox)

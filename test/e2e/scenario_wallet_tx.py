@@ -128,6 +128,7 @@ class Between(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.node = address
         self.change = {}
+        self.before = lambda method: None  # what happens before a question is passed on
         self.seen = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -141,6 +142,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         server = self.server
         server.seen.append(question["method"])
+        server.before(question["method"])
         rpc = Rpc(server.node)
         _, body = rpc.post(json.dumps(question).encode())
         rpc.close()
