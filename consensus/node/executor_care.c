@@ -45,6 +45,8 @@ struct pool_dump {
     size_t at;
 };
 
+/// What a peer has sent was never promised here; brought back as if it had been, it would stand in
+/// the way of what was.
 static void dump_begin(void *ctx)
 {
     struct pool_dump *d = ctx;
@@ -52,9 +54,12 @@ static void dump_begin(void *ctx)
     pthread_mutex_lock(&n->pool_lock);
     const struct txpool_counts c = txpool_count(n->pool);
     d->txs = calloc(c.pending + c.queued + 1, sizeof(struct pool_tx *));
-    if (d->txs != NULL) {
-        d->count = txpool_list(n->pool, d->txs, c.pending + c.queued);
-        for (size_t i = 0; i < d->count; i++) shared_tx_hold(shared_tx_of(d->txs[i]));
+    check(d->txs != NULL); // an empty journal would be a lie
+    const size_t all = txpool_list(n->pool, d->txs, c.pending + c.queued);
+    for (size_t i = 0; i < all; i++) {
+        if (!d->txs[i]->local) continue;
+        shared_tx_hold(shared_tx_of(d->txs[i]));
+        d->txs[d->count++] = d->txs[i];
     }
     pthread_mutex_unlock(&n->pool_lock);
 }

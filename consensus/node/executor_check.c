@@ -7,6 +7,7 @@
 #include "chain/base/log.h"
 #include "chain/codec/rlp.h"
 #include "consensus/node/loop.h"
+#include "consensus/node/senders.h"
 
 #include <inttypes.h>
 
@@ -51,16 +52,15 @@ bool executor_is_fatal(err_t err)
 
 /// --- check ---
 
-/// Takes over senders from the pool: each transaction is recovered once in its life.
+/// Takes over senders from the pool and what it refused: each transaction is recovered once in its life.
 static void known_senders(void *ctx, struct tx *txs, size_t count)
 {
     struct node *n = ctx;
     pthread_mutex_lock(&n->pool_lock);
     for (size_t i = 0; i < count; i++) {
         const struct pool_tx *t = txpool_find(n->pool, &txs[i].hash);
-        if (t == NULL) continue;
-        txs[i].sender = t->tx.sender;
-        txs[i].has_sender = true;
+        if (t != NULL) txs[i].sender = t->tx.sender;
+        txs[i].has_sender = t != NULL || senders_find(n->senders, &txs[i].sender, &txs[i].hash);
     }
     pthread_mutex_unlock(&n->pool_lock);
 }

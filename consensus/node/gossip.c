@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What is told unasked: new blocks to everybody, new transactions whole to a few and by hash to
-/// the others. Nobody is told what he has told us, and nothing twice.
+/// the others. Nobody is told what he has told us, and nothing twice; but of a transaction that
+/// waits long everybody hears again, now and then: whoever was told may have had no room, or his
+/// line was cut.
 
 #include "chain/base/log.h"
 #include "consensus/node/loop.h"
@@ -11,6 +13,8 @@
 
 #define BLOCK_BYTES ((size_t)12 * 1024 * 1024)
 #define TXS_BYTES ((size_t)1024 * 1024) ///< of one Transactions message (Besu's limit)
+#define AGAIN_S 5U                      ///< age at which a transaction is told again
+#define AGAIN_EVERY_S 40U ///< beyond this age; before it, each time the age has doubled
 
 /// --- who knows what ---
 
@@ -230,6 +234,45 @@ void gossip_greet(struct peering *p, struct peer *peer)
     pthread_mutex_unlock(&n->pool_lock);
     for (size_t i = 0; i < count; i++) peer_learns_tx(peer, &txs[i].hash);
     send_hashes(peer, txs, count);
+    free(list);
+    free(txs);
+}
+
+/// Has a transaction come to an age, between two moments, at which it is told again?
+static bool is_told_again(uint64_t since_s, uint64_t before_s, uint64_t now_s)
+{
+    const uint64_t age = now_s > since_s ? now_s - since_s : 0;
+    const uint64_t earlier = before_s > since_s ? before_s - since_s : 0;
+    for (uint64_t step = AGAIN_S; step < AGAIN_EVERY_S; step *= 2) {
+        if (earlier < step && step <= age) return true;
+    }
+    return earlier / AGAIN_EVERY_S < age / AGAIN_EVERY_S;
+}
+
+void gossip_again(struct peering *p)
+{
+    struct node *n = p->node;
+    const uint64_t before_s = p->told_again_s;
+    const uint64_t now_s = wall_clock_ms() / 1000;
+    p->told_again_s = now_s;
+    if (now_s <= before_s || peering_next(p, NULL) == NULL) return;
+    pthread_mutex_lock(&n->pool_lock);
+    const struct txpool_counts c = txpool_count(n->pool);
+    const size_t room = c.pending + c.queued;
+    struct pool_tx **list = c.pending == 0 ? NULL : calloc(room, sizeof(struct pool_tx *));
+    struct eth_pooled *txs = list == NULL ? NULL : calloc(room, sizeof *txs);
+    const size_t all = txs == NULL ? 0 : txpool_list(n->pool, list, room);
+    size_t count = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (list[i]->pending && is_told_again(list[i]->since_s, before_s, now_s))
+            txs[count++] = describe(&list[i]->tx);
+    }
+    pthread_mutex_unlock(&n->pool_lock);
+    struct peer *next = NULL;
+    for (struct peer *q = peering_next(p, NULL); q != NULL && count != 0; q = next) {
+        next = peering_next(p, q);
+        send_hashes(q, txs, count);
+    }
     free(list);
     free(txs);
 }

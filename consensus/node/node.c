@@ -15,6 +15,7 @@
 #include "consensus/node/journal.h"
 #include "consensus/node/loop.h"
 #include "consensus/node/node_impl.h"
+#include "consensus/node/senders.h"
 #include "consensus/node/signer.h"
 #include "consensus/node/submit.h"
 #include "consensus/node/workers.h"
@@ -282,7 +283,9 @@ static err_t open_store(struct node *n, struct node_detail *detail)
 
 static void drop_pooled(void *ctx, struct pool_tx *tx, enum pool_fate fate, const char *why)
 {
-    (void)ctx, (void)fate, (void)why;
+    const struct node *n = ctx;
+    (void)why;
+    if (fate == POOL_FATE_DROPPED) senders_keep(n->senders, &tx->tx);
     shared_tx_release(shared_tx_of(tx));
 }
 
@@ -294,6 +297,8 @@ static err_t make_pool(struct node *n)
     o.price_bump_percent = n->options.price_bump_percent;
     o.min_price_wei = u256_from_u64(n->options.min_gas_price_wei);
     o.drop = drop_pooled;
+    o.ctx = n;
+    TRY(senders_new(&n->senders));
     TRY(random_bytes(&o.seed, sizeof o.seed));
     TRY(arena_init(&n->pool_arena, (size_t)1024 * 1024 * 1024));
     return txpool_new(&n->pool, &n->pool_arena, &o);
@@ -529,6 +534,7 @@ void node_close(struct node *n)
     journal_close(n->journal);
     feed_free(n->feed);
     txpool_free(n->pool);
+    senders_free(n->senders);
     arena_deinit(&n->pool_arena);
     for (size_t i = 0; i < n->submit_idle_count; i++) arena_deinit(&n->submit_idle[i]);
     CRASH_POINT("stop-store");

@@ -27,6 +27,7 @@ struct executor;
 struct feed;
 struct journal;
 struct loop;
+struct senders;
 struct signer;
 struct workers;
 
@@ -60,6 +61,7 @@ struct node {
     pthread_mutex_t pool_lock;
     struct arena pool_arena;
     struct txpool *pool;           ///< pool_lock
+    struct senders *senders;       ///< pool_lock
     uint64_t pool_head;            ///< pool_lock: block the pool's accounts are of, at least
     struct arena submit_idle[4];   ///< pool_lock: memory of groups on their way in (submit.c)
     size_t submit_idle_count;      ///< pool_lock

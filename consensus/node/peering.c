@@ -543,6 +543,15 @@ void peering_allow(struct peering *p, const secp_pubkey_t *ids, size_t count, bo
 
 /// --- heads and time ---
 
+static void ask_all(struct peering *p)
+{
+    struct peer *next = NULL;
+    for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
+        next = peering_next(p, q); // asking may end the line
+        peering_ask_txs(p, q);
+    }
+}
+
 void peering_on_head(struct peering *p, const struct qbft_head *head)
 {
     p->head_number = head->number;
@@ -559,6 +568,7 @@ void peering_on_head(struct peering *p, const struct qbft_head *head)
     if (view.syncing != p->shown_sync.syncing) show(p);
     if (!view.syncing && head->number != 0) gossip_block(p, head->number, &head->hash);
     if (head->number % RANGE_EVERY == 0) gossip_range(p, head->number, &head->hash);
+    ask_all(p); // the pool has room again
 }
 
 static void on_tick(uv_timer_t *t)
@@ -567,11 +577,8 @@ static void on_tick(uv_timer_t *t)
     struct enode whom;
     if (p->stopping) return;
     while (peers_next_call(p->peers, &whom, peering_now(p))) net_call(p->net, &whom);
-    struct peer *next = NULL;
-    for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
-        next = peering_next(p, q);
-        peering_ask_txs(p, q); // what was not answered in time makes room
-    }
+    ask_all(p); // what was not answered in time makes room
+    gossip_again(p);
     struct sync_event ev = {.kind = SYNC_EV_TICK};
     peering_sync(p, &ev);
     show(p);

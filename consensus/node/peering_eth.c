@@ -234,13 +234,25 @@ static size_t next_to_ask(struct peering *p, struct peer *peer, hash_t out[ETH_P
     return count;
 }
 
+static bool pool_has_room(struct peering *p)
+{
+    struct node *n = p->node;
+    const u256_t nothing = {{0}};
+    pthread_mutex_lock(&n->pool_lock);
+    const bool room = txpool_may_enter(n->pool, &nothing, false);
+    pthread_mutex_unlock(&n->pool_lock);
+    return room;
+}
+
 // A network that has been stalled brings thousands of announcements at once, of a few transactions
-// each: they are gathered, or the requests would be more than anybody answers.
+// each: they are gathered, or the requests would be more than anybody answers. While the pool is
+// full they wait for the next block, which makes room.
 void peering_ask_txs(struct peering *p, struct peer *peer)
 {
     const uint64_t now = peering_now(p);
     hash_t ask[ETH_POOLED_MAX];
     if (peer->asking != 0 && now - peer->asked_ms >= WANTED_MS) peer->asking = 0;
+    if (peer->later_count == 0 || !pool_has_room(p)) return;
     while (peer->asking < ASK_AT_ONCE) {
         const size_t count = next_to_ask(p, peer, ask);
         if (count == 0) return;

@@ -71,6 +71,7 @@ struct peering {
     hash_t head_hash;
     uint64_t head_time_s;
     struct map seen;                 ///< hashes of QBFT messages
+    uint64_t told_again_s;           ///< the last gossip_again, on the wall clock
     struct map wanted;               ///< transaction hash -> when it was asked for
     struct said said[SAID_MESSAGES]; ///< a ring
     size_t said_count;
@@ -122,6 +123,8 @@ void peer_learns_block(struct peer *peer, const hash_t *hash);
 void peer_learns_tx(struct peer *peer, const hash_t *hash);
 /// Tells a new peer what waits in the pool.
 void gossip_greet(struct peering *p, struct peer *peer);
+/// Tells everybody again what has waited long. Called now and then.
+void gossip_again(struct peering *p);
 /// Tells those who speak eth/69 what blocks there are.
 void gossip_range(struct peering *p, uint64_t number, const hash_t *hash);
 /// Announces a stored block to everybody who has not got it.

@@ -10,6 +10,7 @@
 #include "consensus/node/journal.h"
 #include "consensus/node/loop.h"
 #include "consensus/node/node_impl.h"
+#include "consensus/node/senders.h"
 
 #include <stdlib.h>
 
@@ -24,6 +25,7 @@ struct entry {
     struct tx tx;
     struct submit_answer *answer;
     bool open;               ///< nothing has refused it so far
+    bool promised;           ///< a peer's, and here already; now a user's, too
     struct shared_tx *added; ///< held while the group is in hand
     struct pool_account account;
     hash_t code_hash;
@@ -179,7 +181,26 @@ static void refuse_known(struct group *g)
     pthread_mutex_lock(&g->n->pool_lock);
     for (size_t i = 0; i < g->count; i++) {
         struct entry *e = &g->entries[i];
-        if (e->open && txpool_find(g->n->pool, &e->tx.hash) != NULL) refuse(e, SUBMIT_KNOWN);
+        if (!e->open || txpool_find(g->n->pool, &e->tx.hash) == NULL) continue;
+        // Who hears that it is known relies on it like one who hears the hash.
+        if (g->origin == FROM_RPC) e->promised = txpool_promise(g->n->pool, &e->tx.hash);
+        refuse(e, SUBMIT_KNOWN);
+    }
+    pthread_mutex_unlock(&g->n->pool_lock);
+}
+
+/// Where the pool has no room nobody is asked who has signed; and nobody twice.
+static void refuse_crowd(struct group *g)
+{
+    if (g->origin == FROM_JOURNAL) return;
+    pthread_mutex_lock(&g->n->pool_lock);
+    for (size_t i = 0; i < g->count; i++) {
+        struct entry *e = &g->entries[i];
+        if (!e->open) continue;
+        if (!txpool_may_enter(g->n->pool, &e->tx.max_fee_per_gas, g->origin == FROM_RPC))
+            refuse(e, SUBMIT_POOL_FULL);
+        else
+            e->tx.has_sender = senders_find(g->n->senders, &e->tx.sender, &e->tx.hash);
     }
     pthread_mutex_unlock(&g->n->pool_lock);
 }
@@ -203,7 +224,7 @@ static void recover_one(void *arg, size_t i)
 {
     struct group *g = arg;
     struct entry *e = &g->entries[i];
-    if (!e->open) return;
+    if (!e->open || e->tx.has_sender) return;
     if (!err_ok(tx_recover_sender(&e->tx))) refuse_invalid(e, TX_BAD_SIGNATURE);
 }
 
@@ -269,6 +290,7 @@ static bool add_all(struct group *g, uint64_t head)
         } else {
             if (t != NULL) shared_tx_release(t);
             refuse_pool(e, result, &hint);
+            senders_keep(n->senders, &e->tx);
         }
     }
     if (txpool_count(n->pool).pending != 0) atomic_store(&n->work, true);
@@ -276,7 +298,7 @@ static bool add_all(struct group *g, uint64_t head)
     return true;
 }
 
-/// Makes what was added durable, unless somebody else has promised that; then its hashes may be
+/// Makes what was added or promised durable, unless somebody else has promised that; then its hashes may be
 /// told.
 static void write_and_tell(struct group *g)
 {
@@ -284,16 +306,17 @@ static void write_and_tell(struct group *g)
     bytes_t *raws = ARENA_ARRAY(&g->arena, bytes_t, g->count);
     hash_t *hashes = ARENA_ARRAY(&g->arena, hash_t, g->count);
     check(raws != NULL && hashes != NULL);
+    size_t written = 0;
     size_t added = 0;
     for (size_t i = 0; i < g->count; i++) {
-        if (g->entries[i].added == NULL) continue;
-        raws[added] = g->entries[i].tx.raw;
-        hashes[added++] = g->entries[i].tx.hash;
+        const struct entry *e = &g->entries[i];
+        if (e->added != NULL || e->promised) raws[written++] = e->tx.raw;
+        if (e->added != NULL) hashes[added++] = e->tx.hash;
     }
-    if (added == 0) return;
-    const err_t err = g->origin == FROM_RPC ? journal_append(n->journal, raws, added) : OK;
+    if (written == 0) return;
+    const err_t err = g->origin == FROM_RPC ? journal_append(n->journal, raws, written) : OK;
     if (err_ok(err)) {
-        loop_post_txs(n->loop, hashes, added, g->conn);
+        if (added != 0) loop_post_txs(n->loop, hashes, added, g->conn);
         return;
     }
     if (err.kind == ERR_IO) node_fail(n, err);
@@ -320,6 +343,7 @@ static void run_group(struct group *g, const bytes_t *raws)
         check_cheap(g, &g->entries[i], rev, status.head_gas_limit);
     refuse_known(g);
     err_t err = refuse_included(g);
+    refuse_crowd(g);
     if (err_ok(err)) jobs_run(g->count >= SHARE_FROM ? &n->jobs : NULL, g->count, recover_one, g);
 
     uint64_t head = 0;

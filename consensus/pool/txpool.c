@@ -39,6 +39,13 @@ struct txpool {
     size_t count;
     size_t bytes;
     uint64_t seq;
+    uint64_t changes; ///< counts what came and went
+    struct {
+        uint64_t at;   ///< `changes` when the rest was found out
+        u256_t lowest; ///< fee of all
+        size_t peers;  ///< of the runs, those that peers have sent
+        size_t most;   ///< slots of a sender, of those with any of these
+    } seen;            ///< by txpool_may_enter
 };
 
 const struct txpool_options TXPOOL_DEFAULTS = {
@@ -180,6 +187,7 @@ static void take_out(struct txpool *p, struct sender *s, size_t i, enum pool_fat
                      const char *why, uint64_t now_s)
 {
     struct pool_tx *t = s->txs[i];
+    p->changes++;
     if (i < s->run) {
         s->run--;
         p->run--;
@@ -269,7 +277,8 @@ static bool can_pay(const struct sender *s, const struct pool_account *account,
 }
 
 /// Who gives way: of the senders with most slots the transaction (of the kind that is short) with
-/// the lowest fee, the latest nonce among equals. Only local ones or only peers' are looked at.
+/// the lowest fee, the latest nonce among equals. Only local ones or only peers' are looked at, of
+/// these none that a local one waits for.
 static bool find_victim(const struct txpool *p, bool in_run, bool local,
                         const struct pool_tx *spare, struct sender **who, size_t *at)
 {
@@ -277,9 +286,12 @@ static bool find_victim(const struct txpool *p, bool in_run, bool local,
     const struct pool_tx *lowest = NULL;
     for (size_t i = 0; i < p->live_count; i++) {
         struct sender *s = p->live[i];
-        const size_t from = in_run ? 0 : s->run;
+        size_t from = in_run ? 0 : s->run;
         const size_t to = in_run ? s->run : s->count;
-        if (to == from || s->count < most) continue;
+        for (size_t j = s->count; !local && j > from; j--) {
+            if (s->txs[j - 1]->local) from = j;
+        }
+        if (to <= from || s->count < most) continue;
         if (to - from == 1 && s->txs[from] == spare) continue;
         bool any = false;
         for (size_t j = from; j < to; j++) any = any || s->txs[j]->local == local;
@@ -308,16 +320,39 @@ static void evict(struct txpool *p, struct sender *victim, size_t at, uint64_t n
     forget_sender_if_empty(p, victim);
 }
 
-/// Makes room for one more of `own`'s: a sender with many slots, and twice as many as the
-/// newcomer's would have, gives way; or one with no fewer slots that pays less. Else the newcomer
-/// waits: senders of about equal share do not throw out one another's accepted transactions. What
-/// a peer has sent gives way to a local one in any case, and never the other way round.
+/// How many of the runs peers have sent. @param[out] most  slots of a sender who has any of them
+static size_t count_of_peers(const struct txpool *p, size_t *most)
+{
+    size_t count = 0;
+    *most = 0;
+    for (size_t i = 0; i < p->live_count; i++) {
+        const struct sender *s = p->live[i];
+        size_t his = 0;
+        for (size_t j = 0; j < s->run; j++) his += !s->txs[j]->local;
+        if (his != 0 && s->count > *most) *most = s->count;
+        count += his;
+    }
+    return count;
+}
+
+/// Do peers' ones give way to local ones in any case? A quarter of what is pending does not.
+static bool peers_give_way(const struct txpool *p, size_t count)
+{
+    return count > p->options.pending_max / 4;
+}
+
+/// Makes room for one more of `own`'s: a sender with no fewer slots that pays less gives way. Of
+/// two that peers have sent also the one whose sender has many slots, and twice as many as the
+/// newcomer's would have; of two local ones the newcomer waits, since the other was promised. What
+/// a peer has sent gives way to a local one, and never the other way round.
 static bool make_room(struct txpool *p, const struct sender *own, const struct pool_tx *tx,
                       bool in_run, uint64_t now_s)
 {
     struct sender *victim = NULL;
     size_t at = 0;
-    if (tx->local && find_victim(p, in_run, false, NULL, &victim, &at) && victim != own) {
+    size_t unused;
+    if (tx->local && (!in_run || peers_give_way(p, count_of_peers(p, &unused))) &&
+        find_victim(p, in_run, false, NULL, &victim, &at) && victim != own) {
         evict(p, victim, at, now_s);
         return true;
     }
@@ -325,7 +360,8 @@ static bool make_room(struct txpool *p, const struct sender *own, const struct p
     const size_t would_have = (own == NULL ? 0 : own->count) + 1;
     const bool pays_less = u256_lt(&victim->txs[at]->tx.max_fee_per_gas, &tx->tx.max_fee_per_gas);
     if (victim->count < would_have) return false;
-    if (!pays_less && (victim->count < 2 * would_have || victim->count <= p->options.sender_safe))
+    if (!pays_less &&
+        (tx->local || victim->count < 2 * would_have || victim->count <= p->options.sender_safe))
         return false;
     evict(p, victim, at, now_s);
     return true;
@@ -360,6 +396,27 @@ static void trim(struct txpool *p, const struct pool_tx *spare, uint64_t now_s)
            (find_victim(p, false, false, spare, &victim, &at) ||
             find_victim(p, false, true, spare, &victim, &at)))
         evict(p, victim, at, now_s);
+}
+
+bool txpool_may_enter(struct txpool *p, const u256_t *max_fee_wei, bool local)
+{
+    if (p->run < p->options.pending_max) return true;
+    if (p->seen.at != p->changes) {
+        bool any = false;
+        for (size_t i = 0; i < p->live_count; i++) {
+            for (size_t j = 0; j < p->live[i]->count; j++) {
+                const u256_t *fee = &p->live[i]->txs[j]->tx.max_fee_per_gas;
+                if (!any || u256_lt(fee, &p->seen.lowest)) p->seen.lowest = *fee;
+                any = true;
+            }
+        }
+        p->seen.peers = count_of_peers(p, &p->seen.most);
+        p->seen.at = p->changes;
+    }
+    // Who pays more than the least of all may replace one, or have it give way.
+    if (u256_lt(&p->seen.lowest, max_fee_wei)) return true;
+    if (local) return peers_give_way(p, p->seen.peers);
+    return p->seen.most >= 2 && p->seen.most > p->options.sender_safe;
 }
 
 enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct pool_account *account,
@@ -414,6 +471,7 @@ enum pool_result txpool_add(struct txpool *p, struct pool_tx *t, const struct po
         return POOL_FULL;
     }
     *place = t;
+    p->changes++;
     t->seq = p->seq++;
     t->since_s = now_s;
     t->pending = false;
@@ -507,6 +565,15 @@ void txpool_expire(struct txpool *p, uint64_t now_s)
 }
 
 /// --- looking ---
+
+bool txpool_promise(struct txpool *p, const hash_t *hash)
+{
+    struct pool_tx *const *found = map_get(&p->by_hash, hash);
+    if (found == NULL || (*found)->local) return false;
+    (*found)->local = true;
+    p->changes++;
+    return true;
+}
 
 struct pool_tx *txpool_find(const struct txpool *p, const hash_t *hash)
 {

@@ -13,7 +13,11 @@
 /// What only waits for a lower base fee keeps the slot of a pending one, and becomes pending
 /// when the fee has fallen.
 ///
-/// Bounds, who gives way to whom and what is told about it: threat model 4.5.
+/// Bounds, who gives way to whom and what is told about it: threat model 4.5. In short: whoever
+/// pays more comes in, and the lowest fee of the sender with most slots goes. At equal fees a
+/// *local* one, whose hash a user of this node was told, stays: the newcomer is told that there
+/// is no room. Peers' ones make room for local ones until they hold a quarter of what is
+/// pending, so that what was promised elsewhere gets here, too.
 ///
 /// Pure: no clock, lock, store or allocation but what txpool_new reserves. Transactions belong
 /// to the caller: one handed in successfully is the pool's until `drop` gives it back.
@@ -56,8 +60,8 @@ struct pool_tx {
     uint64_t since_s; ///< when it came
     u256_t cost_wei;  ///< gas limit * max fee + value
     bool pending;
-    /// The caller's: a user of this node was told its hash. It gives way to other local ones at
-    /// most, never to what a peer has sent.
+    /// Set by the caller: a user of this node was told its hash. It gives way to local ones that pay
+    /// more, never to what a peer has sent.
     bool local;
 };
 
@@ -65,7 +69,8 @@ struct txpool_options {
     size_t pending_max; ///< 4096
     size_t queued_max;  ///< 1024; a quarter of it is kept for local ones
     size_t sender_max;  ///< 64 (at most TXPOOL_SENDER_SLOTS)
-    size_t sender_safe; ///< who has no more than these gives way to higher fees only: 32
+    size_t
+        sender_safe; ///< of a peer's: who has no more than these gives way to higher fees only: 32
     uint64_t nonce_gap; ///< 64
     size_t bytes_max;   ///< 64 MiB of raw transactions
     unsigned price_bump_percent;
@@ -108,6 +113,16 @@ struct pool_hint {
 enum pool_result txpool_add(struct txpool *p, struct pool_tx *tx,
                             const struct pool_account *account, uint64_t now_s,
                             struct pool_hint *hint);
+
+/// Might a transaction come in that bids this much, whoever sent it? Cheap where the pool has not
+/// changed since the last time it was asked: the question before the dear one of who has signed.
+/// @return false if there is no room among the pending ones and nothing that would give way; a
+///         gap would be of no use then, so that all else is refused as well
+bool txpool_may_enter(struct txpool *p, const u256_t *max_fee_wei, bool local);
+
+/// One that a peer has sent becomes local: a user of this node has sent it, too.
+/// @return false if it is not here, or local already
+bool txpool_promise(struct txpool *p, const hash_t *hash);
 
 /// A sender's account has changed: mined nonces leave as INCLUDED if `txpool_included` named
 /// them, else as dropped; the others move between pending and queued.

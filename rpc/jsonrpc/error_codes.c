@@ -206,7 +206,7 @@ bool rpc_fail_submit(struct rpc_call *call, const struct submit_answer *a)
         refuse_with_numbers(call, "replacement transaction underpriced", a);
         return false;
     case SUBMIT_POOL_FULL:
-        rpc_fail(call, RPC_LIMIT, "limit exceeded: the transaction pool is full");
+        rpc_fail(call, RPC_LIMIT, "limit exceeded: txpool is full");
         call->error.data = "{\"limit\":\"pool\",\"retryAfter\":1}";
         return false;
     case SUBMIT_SENDER_LIMIT:

@@ -8,14 +8,17 @@ from harness import Failure, RpcError
 
 class Load:
     """Sends raw transactions in order, in batches, from one thread. A transaction counts as
-    acknowledged only when its hash has arrived here."""
+    acknowledged only when its hash has arrived here. A patient load sends again what a full pool
+    has refused."""
 
-    def __init__(self, raws, batch=5, interval=0.0):
+    def __init__(self, raws, batch=5, interval=0.0, patient=False):
         self.raws = raws
+        self.patient = patient
         self.interval = interval  # seconds between batches: so that the load lasts
         self.batch = batch
         self.acknowledged = {}  # hash -> raw
         self.refused = []
+        self.waited = 0  # answers that said: no room
         self.next = 0
         self.address_changed = threading.Condition()
         self.rpc = None
@@ -53,12 +56,17 @@ class Load:
                     if not self.stopping and self.rpc is rpc:
                         self.address_changed.wait(30)
                 continue
+            again = []
             for raw, answer in zip(raws, answers):
                 if not isinstance(answer, RpcError):
                     self.acknowledged[answer] = raw
+                elif self.patient and answer.code == -32005:
+                    again.append(raw)
                 elif "already known" not in answer.message and "nonce too low" not in answer.message:
                     self.refused.append((raw, str(answer)))
-            self.next += len(raws)
-            if self.interval > 0:
+            self.waited += len(again)
+            self.next += len(raws) - len(again)
+            self.raws[self.next : self.next + len(again)] = again
+            if self.interval > 0 or again:
                 with self.address_changed:
-                    self.address_changed.wait(self.interval)
+                    self.address_changed.wait(max(self.interval, 0.02 if again else 0))

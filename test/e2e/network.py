@@ -131,12 +131,13 @@ class Network:
     """`cairnd network init`, and its nodes numbered from 0: validators, then observers."""
 
     def __init__(self, sandbox, rng, validators=4, observers=0, period="200ms", request_timeout="1s",
-                 load_each=0, signers=None, direct=False, gas_limit="30M"):
+                 load_each=0, signers=None, direct=False, gas_limit="30M", arguments=()):
         self.sandbox = sandbox
         self.rng = rng
         self.dir = sandbox.dir / "net"
         self.count = validators + observers
         self.validators = validators
+        self.arguments = arguments  # of every node, beside the usual ones
         sandbox.program(
             "cairnd", "network", "init", "--validators", validators, "--observers", observers, "--chain-id", CHAIN_ID,
             "--block-period", period, "--request-timeout", request_timeout, "--gas-limit", gas_limit, "--dir", self.dir,
@@ -189,7 +190,7 @@ class Network:
         # The build with named places also notes down every message it signs; not where speed counts.
         node = Node(self.sandbox.binaries / ("cairnd" if self.ports[i] else "crash/cairnd"),
                     ["run", "--data-dir", self.data(i), "--rpc-listen", "127.0.0.1:0", "--rpc-namespaces",
-                     "eth,net,qbft,qbft_proposeValidatorVote,qbft_discardValidatorVote"],
+                     "eth,net,txpool,qbft,qbft_proposeValidatorVote,qbft_discardValidatorVote", *self.arguments],
                     self.sandbox.dir / f"{self.names[i]}.log",
                     {"CAIRN_SIGN_LOG": str(self.sign_log(i)), "CAIRND_P2P_LISTEN": f"127.0.0.1:{self.ports[i]}"})
         self.sandbox.nodes.append(node)
@@ -284,10 +285,10 @@ class Network:
 
     # ---- load ----
 
-    def start_load(self, *which, interval=0.04):
+    def start_load(self, *which, interval=0.04, batch=4, patient=False):
         """Transfers by RPC to each of these nodes, from senders of its own."""
         for i in which or self.running():
-            self.loads[i] = Load(self.raws[i], batch=4, interval=interval)
+            self.loads[i] = Load(self.raws[i], batch=batch, interval=interval, patient=patient)
             self.loads[i].start(self.nodes[i].rpc())
 
     def stop_load(self):

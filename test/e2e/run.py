@@ -23,7 +23,7 @@ CI = [
     # What a kill, a disk or a file may do to a node, and what it says of itself.
     "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut", "diskfull", "talk", "backup", "blockfile",
     # Four validators and what happens between them.
-    "net_smoke", "net_kill9", "net_partition", "net_join", "net_churn", "validator_set", "net_hostile",
+    "net_smoke", "net_kill9", "net_partition", "net_join", "net_churn", "net_overload", "validator_set", "net_hostile",
 ]
 SOAK = [
     "kill9_long", "kill9_points_long", "ioerr_long", "powercut_long", "bitflip_long",

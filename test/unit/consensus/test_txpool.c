@@ -14,6 +14,7 @@ static struct arena arena;
 static struct txpool *pool;
 static size_t dropped;
 static const char *last_why;
+static bool of_peers; ///< what `make` makes has come from a peer, not from a user
 static const struct pool_account RICH = {0, {{1000000000, 0, 0, 0}}};
 
 static void drop(void *ctx, struct pool_tx *tx, enum pool_fate fate, const char *why)
@@ -24,7 +25,7 @@ static void drop(void *ctx, struct pool_tx *tx, enum pool_fate fate, const char 
     free(tx);
 }
 
-/// Senders with more than three slots give way to newcomers.
+/// Of peers' ones, those of senders with more than three slots give way to newcomers.
 static void open_pool(size_t pending_max, size_t queued_max)
 {
     struct txpool_options o = TXPOOL_DEFAULTS;
@@ -67,7 +68,7 @@ static struct pool_tx *make(uint64_t from, uint64_t nonce, uint64_t fee, uint64_
                         .raw = BYTES_OF(raw),
                         .has_sender = true,
                         .sender = sender_of(from)};
-    t->local = true;
+    t->local = !of_peers;
     const uint64_t name[] = {from, nonce, fee, tip, value};
     t->tx.hash = keccak256(BYTES_OF(name));
     return t;
@@ -210,6 +211,7 @@ Test(txpool, replacement)
 
 Test(txpool, one_sender_cannot_push_out_the_others)
 {
+    of_peers = true;
     open_pool(40, 40);
     for (uint64_t s = 0; s < 30; s++) cr_expect_eq(add(s, 0, 1), POOL_ADDED);
     // A rich sender floods with high fees: the free places, and then none of the others'.
@@ -253,6 +255,7 @@ Test(txpool, one_sender_cannot_push_out_the_others)
 /// as much, still gets in.
 Test(txpool, a_full_pool_does_not_churn)
 {
+    of_peers = true;
     open_pool(12, 12);
     for (uint64_t s = 0; s < 3; s++) {
         for (uint64_t i = 0; i < 4; i++) cr_expect_eq(add(s, i, 5), POOL_ADDED);
@@ -274,8 +277,6 @@ Test(txpool, a_full_pool_does_not_churn)
     close_pool();
 }
 
-/// Goal: closing a gap in a full pool throws nobody out: what there is no room for stays queued
-/// until there is.
 static enum pool_result add_of_peer(uint64_t from, uint64_t nonce, uint64_t fee)
 {
     struct pool_tx *t = make(from, nonce, fee, fee, 1);
@@ -303,6 +304,84 @@ Test(txpool, peers_do_not_push_out_local_ones)
     }
 }
 
+/// Goal: what was promised gives way to nothing at the same fee, however many its sender has; at a
+/// higher one it does.
+Test(txpool, a_promise_is_kept)
+{
+    open_pool(8, 4);
+    for (uint64_t nonce = 0; nonce < 8; nonce++) cr_assert_eq(add(1, nonce, 5), POOL_ADDED);
+    cr_expect_eq(add(2, 0, 5), POOL_FULL);
+    cr_expect_eq(add(2, 0, 4), POOL_FULL);
+    cr_expect_eq(dropped, 0);
+    cr_expect_eq(add(2, 0, 6), POOL_ADDED);
+    cr_expect_eq(dropped, 1);
+    expect_counts(8, 0, "a higher fee");
+    for (uint64_t nonce = 10; nonce < 14; nonce++) cr_assert_eq(add(1, nonce, 5), POOL_ADDED);
+    cr_expect_eq(add(3, 10, 5), POOL_FULL, "nor behind a gap");
+    cr_expect_eq(dropped, 1);
+    close_pool();
+}
+
+/// Goal: a local one takes a peer's place, but not the last quarter, nor one that a promised
+/// transaction of the same sender waits for.
+Test(txpool, local_ones_leave_peers_a_quarter)
+{
+    open_pool(8, 8);
+    for (uint64_t nonce = 0; nonce < 7; nonce++) cr_assert_eq(add_of_peer(1, nonce, 5), POOL_ADDED);
+    cr_assert_eq(add(1, 7, 5), POOL_ADDED, "a promised one follows");
+    cr_expect_eq(add(2, 0, 5), POOL_FULL);
+    close_pool();
+
+    open_pool(8, 8);
+    for (uint64_t nonce = 0; nonce < 8; nonce++) cr_assert_eq(add_of_peer(1, nonce, 5), POOL_ADDED);
+    for (uint64_t from = 2; from < 8; from++) cr_expect_eq(add(from, 0, 5), POOL_ADDED);
+    expect_counts(8, 0, "six of eight");
+    cr_expect_eq(add(8, 0, 5), POOL_FULL);
+    cr_expect_eq(dropped, 6);
+    close_pool();
+}
+
+/// Goal: the question before the signature is known says no only where adding would, and changes
+/// its mind with the pool.
+Test(txpool, may_enter)
+{
+    const u256_t fee = u256_from_u64(5);
+    const u256_t more = u256_from_u64(6);
+    open_pool(8, 8);
+    cr_expect(txpool_may_enter(pool, &fee, true) && txpool_may_enter(pool, &fee, false), "empty");
+    for (uint64_t from = 0; from < 4; from++) cr_assert_eq(add(from, 0, 5), POOL_ADDED);
+    for (uint64_t from = 4; from < 8; from++) cr_assert_eq(add_of_peer(from, 0, 5), POOL_ADDED);
+    cr_expect(txpool_may_enter(pool, &fee, true), "in a peer's place");
+    cr_expect(!txpool_may_enter(pool, &fee, false), "nobody has more than he should");
+    cr_expect(txpool_may_enter(pool, &more, false), "for more");
+    for (uint64_t from = 4; from < 7; from++) {
+        struct pool_tx *t = make(from, 0, 5, 5, 1);
+        cr_expect(txpool_promise(pool, &t->tx.hash), "%d", (int)from);
+        cr_expect(!txpool_promise(pool, &t->tx.hash), "%d: once", (int)from);
+        free(t);
+    }
+    cr_expect(!txpool_may_enter(pool, &fee, true), "all but a quarter is promised");
+    cr_expect_eq(add(9, 0, 5), POOL_FULL);
+    cr_expect(txpool_may_enter(pool, &more, true), "for more");
+    const uint64_t name[] = {0, 0, 5, 5, 1};
+    const hash_t first = keccak256(BYTES_OF(name));
+    cr_expect(txpool_remove(pool, &first, "test", 200));
+    cr_expect(txpool_may_enter(pool, &fee, true) && txpool_may_enter(pool, &fee, false), "room");
+    for (uint64_t from = 20; from < 24; from++) {
+        const enum pool_result want = from == 20 ? POOL_ADDED : POOL_FULL;
+        cr_expect_eq(add_of_peer(from, 0, 5), want, "sender %d", (int)from);
+    }
+    close_pool();
+
+    open_pool(8, 8);
+    for (uint64_t nonce = 0; nonce < 8; nonce++) cr_assert_eq(add_of_peer(1, nonce, 5), POOL_ADDED);
+    cr_expect(txpool_may_enter(pool, &fee, false), "one has more than he should");
+    cr_expect_eq(add_of_peer(2, 0, 5), POOL_ADDED);
+    close_pool();
+}
+
+/// Goal: closing a gap in a full pool throws nobody out: what there is no room for stays queued
+/// until there is.
 Test(txpool, a_closed_gap_waits_for_room)
 {
     open_pool(4, 4);

@@ -86,7 +86,7 @@ Test(error_codes, pool)
         {{.result = SUBMIT_REPLACEMENT_UNDERPRICED}, -32003, "replacement transaction underpriced"},
         {{.result = SUBMIT_UNDERPRICED}, -32003, "transaction underpriced"},
         {{.result = SUBMIT_MALFORMED, .why = "bad list"}, -32602, "invalid transaction: bad list"},
-        {{.result = SUBMIT_POOL_FULL}, -32005, "limit exceeded: the transaction pool is full"},
+        {{.result = SUBMIT_POOL_FULL}, -32005, "limit exceeded: txpool is full"},
         {{.result = SUBMIT_STORAGE},
          -32005,
          "limit exceeded: the node has too little storage left"},
