@@ -131,7 +131,7 @@ export class Chain {
   async sendRaw(tx) {
     const hash = await this.rpc('eth_sendTransaction', { gasPrice: '0x0', gas: GAS, ...tx });
     let receipt = null;
-    for (const end = Date.now() + 10000; receipt === null && Date.now() < end;) {
+    for (const end = Date.now() + 120000; receipt === null && Date.now() < end;) {
       receipt = await this.rpc('eth_getTransactionReceipt', hash);
     }
     if (receipt === null) throw new Error(`no receipt of ${hash}`);

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,9 @@ import time
 
 # Nodes of tests call nobody unless they are told to, and share no fixed port.
 os.environ.setdefault("CAIRND_P2P_LISTEN", "127.0.0.1:0")
+
+# Bounds what hangs and measures nothing: a machine may be slow, and busy with something else.
+PATIENCE_S = 120
 
 
 class Failure(Exception):
@@ -29,7 +33,14 @@ def expect(condition, text):
         raise Failure(text)
 
 
-def wait_until(condition, what, seconds=20.0):
+def end_on_sigterm():
+    """SIGTERM ends this process as Ctrl-C does: sandboxes end what they have started."""
+    def end(*_):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, end)
+
+
+def wait_until(condition, what, seconds=PATIENCE_S):
     """Polls `condition` until it is true; its value is returned."""
     deadline = time.monotonic() + seconds
     while True:
@@ -52,7 +63,7 @@ class RpcError(Exception):
 class Rpc:
     """One keep-alive connection. Not for sharing between threads."""
 
-    def __init__(self, address, timeout=10):
+    def __init__(self, address, timeout=PATIENCE_S):
         self.address = address
         self.timeout = timeout
         self.connection = None
@@ -60,6 +71,8 @@ class Rpc:
 
     def post(self, body):
         """Raw bytes in, (status, bytes) out. Any failure closes the connection."""
+        if self.connection is not None and self._is_stale():
+            self.close()
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPConnection(*self.address, timeout=self.timeout)
@@ -71,6 +84,14 @@ class Rpc:
         except Exception:
             self.close()
             raise
+
+    def _is_stale(self):
+        """The node closes what has been idle for a minute: then something can be read, its end."""
+        if self.connection.sock is None:
+            return True
+        readable = select.poll()
+        readable.register(self.connection.sock, select.POLLIN)
+        return bool(readable.poll(0))
 
     def call(self, method, *params):
         self.ids += 1
@@ -115,8 +136,9 @@ class Node:
         self.address = None
         self.starts = 0
 
-    def start(self, seconds=20):
-        """Starts and waits for the line that says where the RPC answers."""
+    def start(self, seconds=PATIENCE_S):
+        """Starts and waits for the line that says where the RPC answers. A process that ends
+        instead has ended when this fails: its exit code is its own."""
         self.starts += 1
         log = open(self.log_path, "ab")
         # One port for all nodes of the machine is none: who wants metrics says where.
@@ -141,14 +163,20 @@ class Node:
             ready.set()
 
         threading.Thread(target=read, args=(self.process.stdout,), daemon=True).start()
-        if not ready.wait(seconds) or "address" not in found:
-            code = self.process.poll()
+        said = ready.wait(seconds)
+        if "address" not in found:
+            code = None
+            if said:  # its output is closed, so it is ending
+                try:
+                    code = self.process.wait(seconds)
+                except subprocess.TimeoutExpired:
+                    pass
             self.kill()
             raise Failure(f"cairnd did not become ready (exit {code}); its log ends:\n{self.tail()}")
         self.address = found["address"]
         return self
 
-    def rpc(self, timeout=10):
+    def rpc(self, timeout=PATIENCE_S):
         return Rpc(self.address, timeout)
 
     def kill(self):
@@ -158,7 +186,7 @@ class Node:
         if self.process is not None:
             self.process.wait()
 
-    def stop(self, seconds=15):
+    def stop(self, seconds=PATIENCE_S):
         """SIGTERM, and the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -168,10 +196,13 @@ class Node:
             self.kill()
             raise Failure(f"cairnd did not stop within {seconds} s; its log ends:\n{self.tail()}") from None
 
+    def log(self):
+        """All that it has said; a last line may be half."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else "(no log)"
+
     def tail(self, lines=25):
-        if not self.log_path.exists():
-            return "(no log)"
-        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+        """The end of it, to be shown. What is looked for may be further up: see log()."""
+        return "\n".join(self.log().splitlines()[-lines:])
 
 
 class Sandbox:
@@ -194,7 +225,7 @@ class Sandbox:
         else:
             print(f"    kept for a look: {self.dir}")
 
-    def program(self, *arguments, expect_code=0, timeout=120, **options):
+    def program(self, *arguments, expect_code=0, timeout=2 * PATIENCE_S, **options):
         """Runs a program of ours to its end and returns its standard output."""
         name, *rest = [str(a) for a in arguments]
         done = subprocess.run(

@@ -3,7 +3,7 @@
 
 import threading
 
-from harness import Failure, RpcError
+from harness import PATIENCE_S, Failure, RpcError
 
 
 class Load:
@@ -38,7 +38,7 @@ class Load:
         with self.address_changed:
             self.stopping = True
             self.address_changed.notify_all()
-        self.thread.join(30)
+        self.thread.join(PATIENCE_S)
         if self.thread.is_alive():
             raise Failure("the load did not stop")
 
@@ -54,7 +54,7 @@ class Load:
             except Exception:  # the node was killed under us: the same batch goes to the next one
                 with self.address_changed:
                     if not self.stopping and self.rpc is rpc:
-                        self.address_changed.wait(30)
+                        self.address_changed.wait(PATIENCE_S)
                 continue
             again = []
             for raw, answer in zip(raws, answers):

@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 
-from harness import Node, expect, wait_until
+from harness import PATIENCE_S, Failure, Node, expect, wait_until
 from load import Load
 
 CHAIN_ID = 20482
@@ -51,7 +51,7 @@ class Relays:
         self._call(self._open())
 
     def _call(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
 
     async def _open(self):
         self.changed = asyncio.Condition()
@@ -124,7 +124,7 @@ class Relays:
                         writer.transport.abort()
             self.loop.call_soon(self.loop.stop)
         asyncio.run_coroutine_threadsafe(end(), self.loop)
-        self.thread.join(10)
+        self.thread.join(PATIENCE_S)
 
 
 class Network:
@@ -248,20 +248,22 @@ class Network:
     def head(self, i):
         return int(self.call(i, "eth_blockNumber"), 16)
 
-    def wait_head(self, number, *which, seconds=30):
+    def wait_head(self, number, *which, seconds=PATIENCE_S):
         """All of these nodes are at this block, or above."""
         for i in which or self.running():
-            wait_until(lambda i=i: self.head(i) >= number, f"{self.names[i]} at block {number} (it is at "
-                       f"{self.head(i)}; its log ends:\n{self.nodes[i].tail(8)})", seconds)
+            try:
+                wait_until(lambda i=i: self.head(i) >= number, f"{self.names[i]} at block {number}", seconds)
+            except Failure as failure:
+                raise Failure(f"{failure} (it is at {self.head(i)}; its log ends:\n{self.nodes[i].tail(8)})") from None
 
-    def wait_blocks(self, more, *which, seconds=30):
+    def wait_blocks(self, more, *which, seconds=PATIENCE_S):
         """All of these have so many blocks more than the best of them had. @return the number"""
         which = which or self.running()
         number = max(self.head(i) for i in which) + more
         self.wait_head(number, *which, seconds=seconds)
         return number
 
-    def wait_peers(self, count, *which, seconds=20):
+    def wait_peers(self, count, *which, seconds=PATIENCE_S):
         for i in which or self.running():
             wait_until(lambda i=i: int(self.call(i, "net_peerCount"), 16) == count, f"{count} peers of {self.names[i]}",
                        seconds)
@@ -298,7 +300,7 @@ class Network:
 
     # ---- what must hold ----
 
-    def check_acknowledged(self, seconds=60):
+    def check_acknowledged(self, seconds=PATIENCE_S):
         """Each acknowledged transaction is in a block. @return how many"""
         rpc = self.nodes[self.running()[0]].rpc()
         hashes = [tx for load in self.loads.values() for tx in load.acknowledged]
@@ -363,15 +365,19 @@ class Network:
         self.sandbox.program("cairnd", "verify", "--deep", "--data-dir", self.data(i))
 
 
+RESERVED = []  # sockets that keep a port for one of our nodes
+
+
 def free_ports(count):
-    """Ports that nobody has now."""
+    """Ports for nodes that others must know before they run. The kernel gives them to nobody else
+    while a socket is bound to them, and lets the node listen there: both want to share (SO_REUSEADDR)
+    and ours never listens."""
     sockets = [socket.socket() for _ in range(count)]
     for s in sockets:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    RESERVED.extend(sockets)
+    return [s.getsockname()[1] for s in sockets]
 
 
 def rlp_list(content):

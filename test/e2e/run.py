@@ -2,22 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """End-to-end scenarios with real processes and real faults.
 
-usage: run.py [--bin DIR] [--seed N] SCENARIO... | all
+usage: run.py [--bin DIR] [--seed N] [--jobs N] SCENARIO... | all
+
+Each scenario is a process of its own; most wait more than they compute, so --jobs of them run at
+a time. What one says is printed when it is over. --seed N (or CAIRN_SEED) runs it again as it was,
+as far as the machine's scheduler allows.
 """
 
 import argparse
 import importlib
+import os
 import pathlib
 import random
+import subprocess
 import sys
+import tempfile
 import time
+import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import harness  # noqa: E402
 
-# In the order of their running; each is a module scenario_<name>.py with run(sandbox, rng).
+# Each is a module scenario_<name>.py with run(sandbox, rng).
 CI = [
     "smoke", "operator", "cli", "wallet", "wallet_tx", "wallet_keys", "wallet_round", "wallet_dao", "hostile_rpc", "statetest", "transitions",
     # What a kill, a disk or a file may do to a node, and what it says of itself.
@@ -25,36 +33,108 @@ CI = [
     # Four validators and what happens between them.
     "net_smoke", "net_kill9", "net_partition", "net_join", "net_churn", "net_overload", "validator_set", "net_hostile",
 ]
+# Those of `all` that take longest begin first, so that none is left to run alone.
+LONGEST = ["net_overload", "wallet_round", "net_partition", "validator_set", "net_join", "kill9_points", "bitflip", "net_hostile"]
 SOAK = [
     "kill9_long", "kill9_points_long", "ioerr_long", "powercut_long", "bitflip_long",
     "net_kill9_long", "net_partition_long", "validator_set_long", "net_speed",
 ]
+LIMIT_S = 1200  # for a scenario that hangs; those of the soak may take hours
+
+
+def run_here(name, binaries, seed):
+    """One scenario in this process. @return whether it passed"""
+    begun = time.monotonic()
+    print(f"== {name} (again: test/e2e/run.py --seed {seed} {name})", flush=True)
+    try:
+        with harness.Sandbox(binaries, seed) as sandbox:
+            module = importlib.import_module(f"scenario_{name}")
+            text = module.run(sandbox, random.Random(f"{seed}/{name}"))
+    except (harness.Failure, harness.RpcError) as failure:
+        print(f"   FAILED: {failure}", flush=True)
+        return False
+    except Exception:  # a bug of the scenario, or what nobody has thought of
+        print(f"   FAILED: {traceback.format_exc()}", flush=True)
+        return False
+    used = os.times()
+    cpu = used.user + used.system + used.children_user + used.children_system
+    print(f"   ok: {text} ({time.monotonic() - begun:.1f} s, {cpu:.1f} s of processors)", flush=True)
+    return True
+
+
+class Job:
+    """A scenario in a process of its own, its words in a file."""
+
+    def __init__(self, name, options, seed):
+        self.name = name
+        self.words = tempfile.TemporaryFile()
+        self.ends = time.monotonic() + LIMIT_S if name in CI else None
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--bin", options.bin, "--seed", str(seed), "--here", name],
+            stdout=self.words, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def is_over(self):
+        if self.process.poll() is None and self.ends is not None and time.monotonic() > self.ends:
+            self.process.terminate()  # its sandbox ends its nodes
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+            self.words.write(f"   FAILED: {self.name} did not end within {LIMIT_S} s\n".encode())
+        return self.process.poll() is not None
+
+    def tell(self):
+        self.words.seek(0)
+        print(self.words.read().decode(errors="replace"), end="", flush=True)
+        return self.process.returncode == 0
+
+
+def run_all(names, options, seed):
+    """@return the names of those that failed"""
+    waiting, running, failed = list(names), [], []
+    try:
+        while waiting or running:
+            while waiting and len(running) < options.jobs:
+                running.append(Job(waiting.pop(0), options, seed))
+            for job in [j for j in running if j.is_over()]:
+                running.remove(job)
+                if not job.tell():
+                    failed.append(job.name)
+            time.sleep(0.05)
+    finally:
+        for job in running:
+            job.process.terminate()
+        for job in running:
+            job.process.wait()
+    return failed
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--bin", default=str(HERE.parent.parent / "build" / "release"), help="where cairnd and cairn are")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--jobs", type=int, default=1, help="scenarios at a time (default 1)")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("scenario", nargs="+", choices=["all", *CI, *SOAK])
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else int(time.time()) & 0xFFFFFFFF
-    names = [n for s in options.scenario for n in (CI if s == "all" else [s])]
+    seed = options.seed
+    if seed is None:
+        seed = int(os.environ.get("CAIRN_SEED") or time.time()) & 0xFFFFFFFF
+    everything = LONGEST + [n for n in CI if n not in LONGEST]
+    names = [n for s in options.scenario for n in (everything if s == "all" else [s])]
+    if options.here:
+        harness.end_on_sigterm()
+        return 0 if all([run_here(name, options.bin, seed) for name in names]) else 1
 
-    failed = 0
-    for name in names:
-        begun = time.monotonic()
-        print(f"== {name} (again: test/e2e/run.py --seed {seed} {name})", flush=True)
-        try:
-            with harness.Sandbox(options.bin, seed) as sandbox:
-                module = importlib.import_module(f"scenario_{name}")
-                text = module.run(sandbox, random.Random(f"{seed}/{name}"))
-            print(f"   ok: {text} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except (harness.Failure, harness.RpcError, OSError) as failure:
-            failed += 1
-            print(f"   FAILED: {failure}", flush=True)
-    print(f"e2e: {len(names) - failed} passed, {failed} failed")
+    begun = time.monotonic()
+    failed = run_all(names, options, seed)
+    print(f"e2e: {len(names) - len(failed)} passed, {len(failed)} failed, {time.monotonic() - begun:.0f} s"
+          + (f": {' '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -53,7 +53,7 @@ def run(sandbox, rng):
     node.start()
     rpc = node.rpc()
     expect(int(rpc.call("eth_blockNumber"), 16) == old_head, "the older head")
-    wait_until(lambda: "signed above the store's head" in node.tail(100), "the guard is ahead, and it is said")
+    wait_until(lambda: "signed above the store's head" in node.log(), "the guard is ahead, and it is said")
     expect(int(rpc.call("eth_blockNumber"), 16) == old_head, "no block that would contradict")
     rpc.close()
     expect(node.stop() == 0, "stop")

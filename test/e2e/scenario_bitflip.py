@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 
-from harness import Failure, RpcError, expect, wait_until
+from harness import PATIENCE_S, Failure, RpcError, expect, wait_until
 from scenario_damage import fails
 
 FLIPS = 80
@@ -107,7 +107,7 @@ def under_a_hash(method, answer):
 def ask(node, expected):
     """Everything once. @return wrong answers"""
     wrong = []
-    rpc = node.rpc(5)
+    rpc = node.rpc()
     try:
         for (method, params), good in expected:
             try:
@@ -146,7 +146,7 @@ def run(sandbox, rng, flips=FLIPS):
 
         done = subprocess.run(
             [str(sandbox.binaries / "cairnd"), "verify", "--deep", "--data-dir", str(copy)],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )
         expect(done.returncode in (0, 5), f"{name}: verify exit {done.returncode}\n{done.stderr[-800:]}")
         expect(done.returncode == 0 or "error: " in done.stderr, f"{name}: verify says nothing\n{done.stderr[-800:]}")
@@ -154,7 +154,7 @@ def run(sandbox, rng, flips=FLIPS):
         node = sandbox.node(copy)
         sandbox.nodes.remove(node)
         try:
-            node.start(10)
+            node.start()
         except Failure:
             pass
         wrong = []

@@ -44,10 +44,10 @@ def run(sandbox, rng):
     load = Load(raws, batch=20)
     load.start(node.rpc())
     rpc = node.rpc()
-    wait_until(load.done, "the load", 60)
+    wait_until(load.done, "the load")
     load.stop()
     wait_until(lambda: rpc.call("txpool_status")["pending"] == "0x0", "an empty pool")
-    wait_until(lambda: int(rpc.call("eth_blockNumber"), 16) >= 40, "forty blocks", 60)
+    wait_until(lambda: int(rpc.call("eth_blockNumber"), 16) >= 40, "forty blocks")
 
     # From a running node, then the rest from the stopped one.
     part = sandbox.dir / "part.rlp"

@@ -7,14 +7,14 @@ import os
 import stat
 import subprocess
 
-from harness import expect, wait_until
+from harness import PATIENCE_S, expect, wait_until
 
 
 def refused(sandbox, code, says, *arguments, **options):
     """A command that must end with `code` and say so in its error text."""
     done = subprocess.run(
         [str(sandbox.binaries / "cairnd"), *[str(a) for a in arguments]], capture_output=True, text=True,
-        timeout=30, stdin=subprocess.DEVNULL, check=False, **options,
+        timeout=PATIENCE_S, stdin=subprocess.DEVNULL, check=False, **options,
     )
     line = " ".join(str(a) for a in arguments)
     expect(done.returncode == code, f"{line}: exit {done.returncode}, expected {code}: {done.stderr}")

@@ -6,13 +6,13 @@ import json
 import pathlib
 import subprocess
 
-from harness import expect, wait_until
+from harness import PATIENCE_S, expect, wait_until
 
 
 def fails(sandbox, code, words, *arguments, **options):
     name, *rest = [str(a) for a in arguments]
     done = subprocess.run(
-        [str(sandbox.binaries / name), *rest], capture_output=True, text=True, timeout=60,
+        [str(sandbox.binaries / name), *rest], capture_output=True, text=True, timeout=PATIENCE_S,
         stdin=subprocess.DEVNULL, check=False, **options,
     )
     shown = f"{name} {' '.join(rest)}: exit {done.returncode}\n{done.stderr[-1500:]}"
@@ -78,7 +78,7 @@ def run(sandbox, rng):
     (copy / "store" / "data.mdb").write_bytes(bytes(damaged))
     done = subprocess.run(
         [str(sandbox.binaries / "cairnd"), "verify", "--deep", "--data-dir", str(copy)],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )
     expect(done.returncode in (0, 4, 5, 6), f"verify on a damaged store: exit {done.returncode}\n{done.stderr[-800:]}")
     count += 1
@@ -101,7 +101,7 @@ def run(sandbox, rng):
         done = subprocess.run(
             [str(sandbox.binaries / "cairn"), "account", "import", name, "--keystore", str(path),
              "--password-file", str(password), "--yes"],
-            capture_output=True, text=True, timeout=60, env=environment, stdin=subprocess.DEVNULL, check=False,
+            capture_output=True, text=True, timeout=PATIENCE_S, env=environment, stdin=subprocess.DEVNULL, check=False,
         )
         expect(done.returncode in (2, 3, 15), f"keystore {name}: exit {done.returncode}\n{done.stderr}")
         expect(done.stderr.strip(), f"keystore {name}: no message")
@@ -119,7 +119,7 @@ def run(sandbox, rng):
         path.write_bytes(content)
         for verb in (["model", "hash", str(path)], ["model", "canon", str(path), str(sandbox.dir / "out.st")]):
             done = subprocess.run(
-                [str(sandbox.binaries / "cairn"), *verb], capture_output=True, text=True, timeout=60,
+                [str(sandbox.binaries / "cairn"), *verb], capture_output=True, text=True, timeout=PATIENCE_S,
                 env=environment, stdin=subprocess.DEVNULL, check=False,
             )
             expect(done.returncode in (2, 16), f"{verb} {name}: exit {done.returncode}\n{done.stderr}")

@@ -68,20 +68,20 @@ def on_small_disk(sandbox, rng, place):
             expect(error.code == -32005, f"refused with {error}")
             return True
 
-    wait_until(lambda: "little space" in node.tail(200), "little space is said", 5)
+    wait_until(lambda: "little space" in node.log(), "little space is said")
     expect(refused(), "transactions are refused on a small rest")
     # Hardly any (below 1/80): no blocks either; everything that reads answers.
     ballast = fill(place, 4096 * 4)
-    stopped = wait_until(lambda: "hardly any space" in node.tail(200) and head(), "blocks stopped", 10)
+    stopped = wait_until(lambda: "hardly any space" in node.log() and head(), "blocks stopped")
     seen = head()
     expect(seen - stopped <= 3, "no blocks on a full disk")
     for number in range(0, seen, max(1, seen // 20)):
         expect(rpc.call("eth_getBlockByNumber", hex(number), True), f"block {number} reads")
     for tx in acknowledged[:8]:
         expect(rpc.call("eth_getTransactionReceipt", tx), "receipts read")
-    said = wait_until(lambda: "stalled" in node.tail(200), "the stall is said", 15)
+    said = wait_until(lambda: "stalled" in node.log(), "the stall is said")
     expect(said, "stall line")
-    expect("full" in node.tail(200) or "space" in node.tail(200), "and why")
+    expect("full" in node.log() or "space" in node.log(), "and why")
     rpc.close()
 
     # A start on the full disk answers as well.
@@ -93,9 +93,9 @@ def on_small_disk(sandbox, rng, place):
 
     ballast.unlink()
     after = head()
-    wait_until(lambda: head() > after + 2, "blocks again by themselves", 20)
+    wait_until(lambda: head() > after + 2, "blocks again by themselves")
     for raw in raws[len(acknowledged) :]:
-        wait_until(lambda raw=raw: accepted(rpc, raw, acknowledged), "transactions again", 20)
+        wait_until(lambda raw=raw: accepted(rpc, raw, acknowledged), "transactions again")
     for tx in acknowledged:
         wait_until(lambda tx=tx: rpc.call("eth_getTransactionReceipt", tx), f"acknowledged {tx}")
     rpc.close()

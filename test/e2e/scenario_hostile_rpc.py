@@ -6,10 +6,10 @@ import json
 import socket
 import time
 
-from harness import expect, wait_until
+from harness import PATIENCE_S, expect, wait_until
 
 
-def exchange(address, raw, seconds=15):
+def exchange(address, raw, seconds=PATIENCE_S):
     """Sends bytes, returns what comes back until the peer closes or one answer is complete."""
     with socket.create_connection(address, timeout=seconds) as s:
         try:
@@ -109,7 +109,7 @@ def run(sandbox, rng):
             except OSError:
                 break
         begun = time.monotonic()
-        wait_until(lambda: node_answers(node), "an answer beside 300 idle connections", 65)
+        wait_until(lambda: node_answers(node), "an answer beside 300 idle connections")
         waited = time.monotonic() - begun
     finally:
         for s in idle:

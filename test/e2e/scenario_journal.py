@@ -23,7 +23,7 @@ def run(sandbox, rng):
     raws = sandbox.program(
         "tools/presign", "transfers", "--accounts", count, "--seed", seed, "--each", 1, "--chain-id", 20482
     ).split()
-    net = sandbox.network(period="60s", fund=senders)
+    net = sandbox.network(period="1h", fund=senders)
     data = net / "validator-1"
     path = data / "pool.journal"
     copy = data / "pool.journal.damaged"

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGKILL at random moments of a loaded run: nothing acknowledged is lost, the node starts by
-itself within five seconds, and `verify --deep` re-executes the chain to the same roots."""
+itself, and `verify --deep` re-executes the chain to the same roots."""
 
 import time
 
-from harness import expect, wait_until
+from harness import PATIENCE_S, expect, wait_until
 from load import Load
 
 KILLS = 20
 ACCOUNTS = 20
 
 
-def run(sandbox, rng, kills=KILLS):
+def run(sandbox, rng, kills=KILLS, restart_s=PATIENCE_S):
     seed = rng.randrange(1 << 32)
     each = 15 * kills
     senders = sandbox.program("tools/presign", "addresses", "--accounts", ACCOUNTS, "--seed", seed).split()
@@ -41,7 +41,7 @@ def run(sandbox, rng, kills=KILLS):
         slowest = max(slowest, time.monotonic() - begun)
         load.reconnect(node.rpc())
     load.stop()
-    expect(slowest <= 5.0, f"restart took {slowest:.1f} s")
+    expect(slowest <= restart_s, f"restart took {slowest:.1f} s")
     expect(not load.refused, f"refused under load: {load.refused[:3]}")
     expect(len(load.acknowledged) > kills, "the load did something between the kills")
 
@@ -50,7 +50,7 @@ def run(sandbox, rng, kills=KILLS):
         block = rpc.call("eth_getBlockByNumber", number, False)
         expect(block and block["hash"] == block_hash, f"block {number} changed over a kill")
     for tx in load.acknowledged:
-        receipt = wait_until(lambda tx=tx: rpc.call("eth_getTransactionReceipt", tx), f"acknowledged {tx}", 60)
+        receipt = wait_until(lambda tx=tx: rpc.call("eth_getTransactionReceipt", tx), f"acknowledged {tx}")
         expect(receipt["status"] == "0x1", f"{tx}: status {receipt['status']}")
     rpc.close()
     expect(node.stop() == 0, "clean stop at the end")

@@ -21,14 +21,14 @@ def wipe(net, i):
 def signs_again(net, i):
     """It signs in the blocks that follow."""
     before = len(net.sign_log(i).read_text())
-    wait_until(lambda: len(net.sign_log(i).read_text()) > before, f"{net.names[i]} signs again", 20)
+    wait_until(lambda: len(net.sign_log(i).read_text()) > before, f"{net.names[i]} signs again")
 
 
 def run(sandbox, rng):
     with Network(sandbox, rng, observers=1, load_each=3000, period="100ms") as net:
         net.start(0, 1, 2, 3)
         net.start_load(0, 1, 2, 3)
-        net.wait_head(60, seconds=60)
+        net.wait_head(60)
 
         begun = time.monotonic()
         net.start(4)
@@ -36,7 +36,7 @@ def run(sandbox, rng):
         joined = time.monotonic() - begun
         net.wait_blocks(3)
         expect(not (net.sign_log(4)).exists(), "an observer signs nothing")
-        wait_until(lambda: net.call(4, "eth_syncing") is False, "it knows that it is there", 0.3)
+        wait_until(lambda: net.call(4, "eth_syncing") is False, "it knows that it is there")
 
         one = rng.randrange(4)
         net.kill(one)
@@ -59,7 +59,7 @@ def run(sandbox, rng):
             wipe(net, i)
         begun = time.monotonic()
         net.start(*lost)
-        net.wait_head(head + 3, *lost, seconds=60)
+        net.wait_head(head + 3, *lost)
         all_back = time.monotonic() - begun
         net.wait_blocks(3)
 
@@ -71,11 +71,11 @@ def run(sandbox, rng):
             net.wait_blocks(1, *others)
         net.nodes[still].process.send_signal(signal.SIGCONT)
         begun = time.monotonic()
-        net.wait_blocks(0, seconds=10)
+        net.wait_blocks(0)
         caught_up = time.monotonic() - begun
         signs_again(net, still)
 
-        net.wait_peers(4, seconds=40)
+        net.wait_peers(4)
         height = net.check_equal()
         messages = net.check_signed()
         net.check_logs(allowed="store gone: the chain is fetched again")

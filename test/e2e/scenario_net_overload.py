@@ -4,7 +4,7 @@ told so and comes again, and whatever a node has said yes to is in a block in th
 Meanwhile validators are killed, and the observer, which proposes nothing itself, is cut off with what
 it has promised while everybody else's pool stays full."""
 
-from harness import expect, wait_until
+from harness import PATIENCE_S, expect, wait_until
 from network import Network
 
 
@@ -26,7 +26,7 @@ def run(sandbox, rng, each=320, pool="160+64", gas_limit="1M", kills=1, argument
         net.start()
         net.wait_peers(4)
         net.start_load(interval=0, batch=20, patient=True)
-        wait_until(lambda: all(load.waited for load in net.loads.values()), "every pool to be full", 60)
+        wait_until(lambda: all(load.waited for load in net.loads.values()), "every pool to be full")
         for _ in range(kills):
             net.split([observer], range(4), silently=rng.random() < 0.5)
             victim = rng.randrange(4)
@@ -38,9 +38,9 @@ def run(sandbox, rng, each=320, pool="160+64", gas_limit="1M", kills=1, argument
             net.kill(observer)
             net.start(observer)
         for i, load in net.loads.items():
-            wait_until(load.done, f"the load of {net.names[i]}", 240)
+            wait_until(load.done, f"the load of {net.names[i]}", 4 * PATIENCE_S)
         net.stop_load()
-        txs = net.check_acknowledged(seconds=120)
+        txs = net.check_acknowledged()
         for i, load in net.loads.items():
             expect(len(load.acknowledged) > len(load.raws) // 2, f"{net.names[i]} acknowledged {len(load.acknowledged)}")
         wait_until(lambda: all(net.head(i) >= net.head(0) for i in range(net.count)), "all nodes at one height")

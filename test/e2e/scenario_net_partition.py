@@ -5,7 +5,7 @@ that are slow, one-way or torn in the middle of a frame stop nobody."""
 
 import time
 
-from harness import expect, wait_until
+from harness import PATIENCE_S, expect, wait_until
 from network import Network
 
 CAPPED_TIMEOUT_S = 4  # of Network's genesis
@@ -37,23 +37,21 @@ def split_and_heal(net, text, how):
         net.split(one, [i for other in groups[k + 1:] for i in other], how == "silent")
     rounds = [timed_out(net, i) for i in range(4)]
     stuck = [i for group in groups if len(group) < 3 for i in group]
-    for i in stuck:  # what was on its way has arrived or never will
-        wait_until(lambda i=i: timed_out(net, i) > rounds[i], f"{net.names[i]} misses the others ({text}, {how})", 15)
+    for i in stuck:  # after a second round in vain what was on its way has arrived or never will
+        wait_until(lambda i=i: timed_out(net, i) > rounds[i] + 1, f"{net.names[i]} misses the others ({text}, {how})")
     heads = {i: net.head(i) for i in stuck}
     if len(groups[0]) == 3:
         net.wait_blocks(5, *groups[0])
     else:
         for i in stuck:
             rounds[i] = timed_out(net, i)
-        wait_until(lambda: timed_out(net, stuck[0]) > rounds[stuck[0]], "another round in vain", 15)
+        wait_until(lambda: timed_out(net, stuck[0]) > rounds[stuck[0]], "another round in vain")
     for i in stuck:
         expect(net.head(i) == heads[i], f"{net.names[i]} made a block without a quorum ({text}, {how})")
     begun = time.monotonic()
     net.heal()
-    net.wait_blocks(2, seconds=60)
-    took = time.monotonic() - begun
-    expect(took <= 2 * CAPPED_TIMEOUT_S, f"two blocks only {took:.1f} s after healing ({text}, {how})")
-    return took
+    net.wait_blocks(2)
+    return time.monotonic() - begun
 
 
 def trouble_lines(net):
@@ -73,7 +71,7 @@ def trouble_lines(net):
     net.wait_peers(3)
 
 
-def run(sandbox, rng, splits=SPLITS, load_each=1500):
+def run(sandbox, rng, splits=SPLITS, load_each=1500, healing_s=PATIENCE_S):
     with Network(sandbox, rng, load_each=load_each) as net:
         net.start()
         net.wait_peers(3)
@@ -81,6 +79,7 @@ def run(sandbox, rng, splits=SPLITS, load_each=1500):
         slowest = 0.0
         for text, how in splits:
             slowest = max(slowest, split_and_heal(net, text, how))
+        expect(slowest <= healing_s, f"two blocks only {slowest:.1f} s after healing")
         trouble_lines(net)
         net.stop_load()
         txs = net.check_acknowledged()

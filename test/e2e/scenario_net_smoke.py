@@ -6,6 +6,12 @@ from harness import expect, wait_until
 from network import Network
 
 
+def everybody_proposes(net):
+    metrics = net.call(0, "qbft_getSignerMetrics", "0x1", hex(net.head(0)))
+    expect(len(metrics) == 4, f"{metrics}")
+    return all(int(m["proposedBlockCount"], 16) > 0 for m in metrics)
+
+
 def run(sandbox, rng):
     with Network(sandbox, rng, load_each=40) as net:
         net.start()
@@ -20,8 +26,7 @@ def run(sandbox, rng):
         height = net.check_equal()
         rounds = [net.call(i, "eth_getBlockByNumber", hex(height), False)["miner"] for i in range(4)]
         expect(len(set(rounds)) == 1, "one proposer")
-        metrics = net.call(0, "qbft_getSignerMetrics", "0x1", hex(height))
-        expect(len(metrics) == 4 and all(int(m["proposedBlockCount"], 16) > 0 for m in metrics), f"{metrics}")
+        wait_until(lambda: everybody_proposes(net), "a block by each of the four")
         messages = net.check_signed()
         net.check_logs()
         net.check_deep(0)

@@ -11,7 +11,7 @@ import stat
 import urllib.error
 import urllib.request
 
-from harness import RpcError, expect, wait_until
+from harness import PATIENCE_S, RpcError, expect, wait_until
 
 
 class Local:
@@ -19,7 +19,7 @@ class Local:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
+        self.socket.settimeout(PATIENCE_S)
         self.socket.connect(str(path))
         self.file = self.socket.makefile("rb")
 
@@ -39,16 +39,28 @@ class Local:
 def ready(node, query=""):
     url = f"http://{node.address[0]}:{node.address[1]}/readiness{query}"
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refusal:
         text = refusal.read()
         return refusal.code, json.loads(text) if refusal.code == 503 else text
 
 
+def is_ready(node):
+    """What it says when it is ready."""
+    code, body = ready(node)
+    return body if code == 200 else None
+
+
+def with_reasons(node, count):
+    """Its answer, once it has so many reasons not to be ready."""
+    code, body = ready(node)
+    return (code, body) if code == 503 and len(body["reasons"]) == count else None
+
+
 def scrape(url):
     """The samples of /metrics by name and labels."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         expect(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"), "content type")
         lines = answer.read().decode().splitlines()
     samples = {}
@@ -98,13 +110,13 @@ def run(sandbox, rng):
     # Not allowed: the line does not come about, and the stall names who is missing.
     expect(two.call("admin_addPeer", infos[0]["enode"]) is True, "a peer to call")
     expect("-32602" in refused(two.call, "admin_addPeer", "enode://nobody"), "no enode")
-    stall = wait_until(lambda: one.call("qbft_status")["stall"], "a stall is seen", 40)
+    stall = wait_until(lambda: one.call("qbft_status")["stall"], "a stall is seen")
     status = one.call("qbft_status")
     expect(status["missing"] == [infos[1]["address"]], f"who is missing: {status}")
     expect(infos[1]["address"] in stall["why"] and stall["hint"], f"{stall}")
     expect(one.call("admin_peers") == [], "nobody is let in")
-    code, body = ready(nodes[0])
-    expect(code == 503 and body["peers"] == 0 and len(body["reasons"]) == 2, f"{body}")
+    code, body = wait_until(lambda: with_reasons(nodes[0], 2), "two reasons: no peer, no blocks")
+    expect(code == 503 and body["peers"] == 0, f"{body}")
     screen = sandbox.program("cairnd", "status", "--data-dir", folders[0])
     expect("STALLED" in screen and infos[1]["address"] in screen, screen)
 
@@ -114,16 +126,16 @@ def run(sandbox, rng):
     allowed.write_text(f'nodes-allowlist = [\n  "{infos[1]["enode"]}",\n]\n')
     changed = one.call("admin_reload")["changed"]
     expect(any("1 added" in line for line in changed), f"{changed}")
-    wait_until(lambda: int(http.call("eth_blockNumber"), 16) >= 3, "blocks", 40)
+    wait_until(lambda: int(http.call("eth_blockNumber"), 16) >= 3, "blocks")
     peers = one.call("admin_peers")
     expect(len(peers) == 1 and peers[0]["id"] == "0x" + infos[1]["id"], f"{peers}")
     expect(peers[0]["network"]["inbound"] is True and peers[0]["isValidator"] is True, f"{peers}")
     wait_until(lambda: one.call("qbft_status")["stall"] is None, "it is over")
     wait_until(lambda: one.call("qbft_status")["missing"] == [], "nobody is missing")
-    code, body = ready(nodes[0])
-    expect(code == 200 and body["ready"] is True and body["peers"] == 1, f"{body}")
+    body = wait_until(lambda: is_ready(nodes[0]), "readiness")
+    expect(body["ready"] is True and body["peers"] == 1, f"{body}")
     expect(ready(nodes[0], "?minPeers=2")[0] == 503, "more peers wanted")
-    expect(ready(nodes[0], "?minPeers=1&maxBlocksBehind=2&maxHeadAge=20s")[0] == 200, "all three")
+    wait_until(lambda: ready(nodes[0], "?minPeers=1&maxBlocksBehind=2&maxHeadAge=20s")[0] == 200, "all three")
     expect(ready(nodes[0], "?maxHeadAge=soon")[0] == 400, "no time")
 
     # What a scraper sees: every line is a comment or a sample, and the samples are of this node.
@@ -144,7 +156,7 @@ def run(sandbox, rng):
     expect(status["peers"] == 0 and status["head"]["number"] >= 3, f"{status}")
 
     expect(one.call("admin_shutdown") is True, "asked to stop")
-    expect(nodes[0].process.wait(15) == 0, "and stops cleanly")
+    expect(nodes[0].process.wait(PATIENCE_S) == 0, "and stops cleanly")
     expect(not path.exists(), "the socket is gone")
     sandbox.program("cairnd", "status", "--data-dir", folders[0], expect_code=2)
     for connection in (one, two, http):

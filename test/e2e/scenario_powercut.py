@@ -132,7 +132,7 @@ def run(sandbox, rng, variants=VARIANTS):
         name = f"variant {i}: {cut} of {len(entries)} entries, {how}"
         after = sandbox.node(copy)
         sandbox.nodes.remove(after)
-        after.start(10)
+        after.start()
         rpc = after.rpc()
         seen = [(number, block_hash) for when, number, block_hash in told if when < moment]
         if seen:
@@ -140,7 +140,7 @@ def run(sandbox, rng, variants=VARIANTS):
             block = rpc.call("eth_getBlockByNumber", hex(number), False)
             expect(block and block["hash"] == block_hash, f"{name}: block {number} was told and is gone")
         for tx in [t for t, when in acknowledged.items() if when < moment]:
-            receipt = wait_until(lambda tx=tx: rpc.call("eth_getTransactionReceipt", tx), f"{name}: {tx}", 10)
+            receipt = wait_until(lambda tx=tx: rpc.call("eth_getTransactionReceipt", tx), f"{name}: {tx}")
             expect(receipt["status"] == "0x1", f"{name}: {tx} failed")
         rpc.close()
         expect(after.stop() == 0, f"{name}: stops")

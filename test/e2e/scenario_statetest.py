@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import tarfile
 
-from harness import expect
+from harness import PATIENCE_S, expect
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE / "data"
@@ -21,7 +21,7 @@ OFFICIAL = [("GeneralStateTests/stExample", 34), ("GeneralStateTests/stEIP3607",
 def cairnd(sandbox, code, *arguments, stdin=None, cwd=None):
     done = subprocess.run(
         [str(sandbox.binaries / "cairnd"), *[str(a) for a in arguments]], capture_output=True, text=True,
-        timeout=120, check=False, cwd=cwd, **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),
+        timeout=PATIENCE_S, check=False, cwd=cwd, **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),
     )
     line = " ".join(str(a) for a in arguments)
     expect(done.returncode == code, f"{line}: exit {done.returncode}, expected {code}: {done.stderr[-500:]}")

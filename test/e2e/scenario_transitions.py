@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 
-from harness import expect, wait_until
+from harness import PATIENCE_S, expect, wait_until
 
 CONTRACT = "0000000000000000000000000000000000008888"
 PAID = "0x00000000000000000000000000000000000000b0"
@@ -94,7 +94,7 @@ def run(sandbox, rng):
     expect(places > 0, "the seal is in the store")
     (copy / "store" / "data.mdb").write_bytes(bytes(store))
     done = subprocess.run([str(sandbox.binaries / "cairnd"), "verify", "--data-dir", str(copy)], capture_output=True,
-                          text=True, timeout=60, check=False)
+                          text=True, timeout=PATIENCE_S, check=False)
     expect(done.returncode == 5 and f"block {block}:" in done.stderr and "seal" in done.stderr,
            f"a false seal in the contract's part: exit {done.returncode}: {done.stderr}")
     return f"7 transitions over 20 blocks and 6 kills at {heads}"

@@ -3,6 +3,7 @@
 and timelock; blocks go on and all five nodes have the same."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import expect, wait_until
 from network import free_ports
@@ -17,8 +18,8 @@ def make_network(sandbox, members, validators=4, observers=1, epoch=EPOCH):
     net = sandbox.dir / "net"
     (sandbox.dir / "members.json").write_text(json.dumps(members))
     (sandbox.dir / "gov.json").write_text(json.dumps({
-        "minBlocksFloor": "2", "timelockSeconds": "1", "votingDelayBlocks": "4", "votingPeriodBlocks": "24",
-        "lateQuorumBlocks": "4"}))
+        "minBlocksFloor": "2", "timelockSeconds": "1", "votingDelayBlocks": "4", "votingPeriodBlocks": "48",
+        "lateQuorumBlocks": "8"}))
     sandbox.program(
         "cairnd", "network", "init", "--validators", validators, "--observers", observers,
         "--validators-by", "contract", "--block-period", "250ms", "--epoch", epoch, "--members", sandbox.dir / "members.json", "--gov",
@@ -37,14 +38,15 @@ def make_network(sandbox, members, validators=4, observers=1, epoch=EPOCH):
 def decide(w, path, rpc):
     """A proposal from its file to its execution, by three members."""
     made = w.run("--yes", "--account", "A", "dao", "propose", path)["result"]["proposal"]
-    wait_until(lambda: w.run("dao", "show", made)["state"] == "active", "the vote is open", 60)
-    for name in HOLDERS:
-        w.run("--yes", "--account", name, "dao", "vote", made, "for")
-    wait_until(lambda: w.run("dao", "show", made)["state"] == "succeeded", "the vote is over", 60)
+    wait_until(lambda: w.run("dao", "show", made)["state"] == "active", "the vote is open")
+    # All at once: a vote lasts twelve seconds, and the machine may be busy.
+    with ThreadPoolExecutor(len(HOLDERS)) as people:
+        list(people.map(lambda name: w.run("--yes", "--account", name, "dao", "vote", made, "for"), HOLDERS))
+    wait_until(lambda: w.run("dao", "show", made)["state"] == "succeeded", "the vote is over")
     w.run("--yes", "--account", "B", "dao", "queue", made)
     ready = int(w.run("dao", "show", made)["nextStep"]["from"])
     wait_until(lambda: int(rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) > ready,
-               "the timelock", 60)
+               "the timelock")
     done = w.run("--yes", "--account", "C", "dao", "execute", made)
     expect(w.run("dao", "show", made)["state"] == "executed", "executed")
     return int(rpc.call("eth_getTransactionReceipt", done["hash"])["blockNumber"], 16)
@@ -94,7 +96,7 @@ def run(sandbox, _rng):
         rpc.contract = contract
     rpc = rpcs[0]
     addresses = [n["address"] for n in json.loads((net / "network.json").read_text())["nodes"]]
-    wait_until(lambda: min(map(head, rpcs)) > 4, "blocks at five nodes", 60)
+    wait_until(lambda: min(map(head, rpcs)) > 4, "blocks at five nodes")
     expect(set_by_call(rpc, 0) == sorted(addresses[:4]), "genesis names the four")
     expect(rpc.call("eth_getBlockByNumber", "0x2", False)["miner"] in addresses[:4], "one of them proposes")
 
@@ -110,24 +112,24 @@ def run(sandbox, _rng):
     expect(set_by_call(rpc, added - 1) == sorted(addresses[:4]), "four before")
     expect(set_by_call(rpc, added) == sorted(addresses), "five from then on")
     expect(named(rpc, added - 1) == sorted(addresses[:4]) and named(rpc, added) == sorted(addresses), "as by RPC")
-    wait_until(lambda: head(rpc) >= added + 12, "blocks of five", 60)
-    expect(proposers(rpc, added + 1, added + 12) == set(addresses), "the fifth proposes too")
-    expect(rpcs[4].call("qbft_status")["isValidator"], "the observer is a validator")
+    wait_until(lambda: proposers(rpc, added + 1, head(rpc)) == set(addresses), "the fifth proposes too")
+    wait_until(lambda: rpcs[4].call("qbft_status")["isValidator"], "the observer is a validator")
 
     # Out: one of the founders, in another epoch.
     remove = sandbox.dir / "remove.json"
     remove.write_text(json.dumps({"title": "Part with the second", "actions": [
         {"to": "ValidatorSet", "function": "removeValidator", "args": [addresses[1]]}]}))
-    if head(rpc) < (added // EPOCH + 1) * EPOCH - 1:
-        w.run("--yes", "--account", "A", "dao", "propose", remove, code=13)
-    wait_until(lambda: head(rpc) >= (added // EPOCH + 1) * EPOCH, "the next epoch", 60)
+    epoch_ends = (added // EPOCH + 1) * EPOCH
+    early, told = w.attempt("--dry-run", "--account", "A", "dao", "propose", remove)
+    expect(early == 13 or head(rpc) >= epoch_ends - 1, f"a second change in one epoch: exit {early}: {told}")
+    wait_until(lambda: head(rpc) >= epoch_ends, "the next epoch")
     removed = decide(w, remove, rpc)
     left = [a for a in addresses if a != addresses[1]]
     expect(set_by_call(rpc, removed) == sorted(left), "four others")
-    wait_until(lambda: head(rpc) >= removed + 9, "blocks of the four others", 60)
+    wait_until(lambda: proposers(rpc, removed + 1, head(rpc)) >= set(left), "blocks of the four others")
     expect(named(rpc, removed) == named(rpc, "latest") == sorted(left), "the same by RPC")
-    expect(proposers(rpc, removed + 1, removed + 9) == set(left), "it proposes no more")
-    expect(not rpcs[1].call("qbft_status")["isValidator"], "and knows it")
+    expect(proposers(rpc, removed + 1, head(rpc)) == set(left), "it proposes no more")
+    wait_until(lambda: not rpcs[1].call("qbft_status")["isValidator"], "and knows it")
     w.run("--yes", "--account", "A", "dao", "propose", remove, code=13)
 
     # It follows on, and a restarted node finds the set again.
@@ -135,7 +137,7 @@ def run(sandbox, _rng):
     nodes[2].start()
     rpcs[2] = nodes[2].rpc()
     last = head(rpc) + 4
-    wait_until(lambda: min(map(head, rpcs)) >= last, "blocks at all five", 60)
+    wait_until(lambda: min(map(head, rpcs)) >= last, "blocks at all five")
     for n in range(last + 1):
         hashes = {r.call("eth_getBlockByNumber", hex(n), False)["hash"] for r in rpcs}
         expect(len(hashes) == 1, f"block {n} differs: {hashes}")

@@ -15,7 +15,7 @@ MOST = 7
 def run(sandbox, _rng):
     w = Wallet(sandbox, "http://127.0.0.1:1")
     net, folders, ports = make_network(sandbox, make_members(w), 1, MOST - 1, EPOCH)
-    nodes = [sandbox.node(folder, "--p2p-listen", f"127.0.0.1:{port}").start(60)
+    nodes = [sandbox.node(folder, "--p2p-listen", f"127.0.0.1:{port}").start()
              for folder, port in zip(folders, ports)]
     w.environment["CAIRN_RPC"] = "http://{}:{}".format(*nodes[0].address)
     rpcs = [node.rpc() for node in nodes]
@@ -26,7 +26,7 @@ def run(sandbox, _rng):
     sizes = [1]
     changed = 0
     for i in [*range(1, MOST), 1, 2, 3]:
-        wait_until(lambda: head(rpc) >= (changed // EPOCH + 1) * EPOCH, "the next epoch", 60)
+        wait_until(lambda: head(rpc) >= (changed // EPOCH + 1) * EPOCH, "the next epoch")
         if addresses[i] not in now:
             epoch = w.run("call", "ValidatorSet", "currentEpoch")["values"][0]
             path.write_text(sandbox.program("cairnd", "key", "nominate", epoch, "--data-dir", folders[i]))
@@ -37,10 +37,10 @@ def run(sandbox, _rng):
             now.remove(addresses[i])
         changed = decide(w, path, rpc)
         expect(named(rpc, changed) == sorted(now), f"{len(now)} validators from block {changed} on")
-        wait_until(lambda: min(map(head, rpcs)) >= changed + 3, f"blocks of {len(now)} at all nodes", 90)
+        wait_until(lambda: min(map(head, rpcs)) >= changed + 3, f"blocks of {len(now)} at all nodes")
         sizes.append(len(now))
     last = head(rpc)
-    wait_until(lambda: min(map(head, rpcs)) >= last, "the last block at all nodes", 60)
+    wait_until(lambda: min(map(head, rpcs)) >= last, "the last block at all nodes")
     for n in range(last + 1):
         hashes = {r.call("eth_getBlockByNumber", hex(n), False)["hash"] for r in rpcs}
         expect(len(hashes) == 1, f"block {n} differs: {hashes}")

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import threading
 
-from harness import expect
+from harness import PATIENCE_S, expect
 
 FIRST = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 WORDS = "test test test test test test test test test test test junk"
@@ -29,11 +29,19 @@ class Wallet:
         self.environment.update(CAIRN_HOME=str(self.home), CAIRN_RPC=rpc,
                                 CAIRN_PASSWORD_FILE=str(self.password))
 
+    def start(self, words, stdin="", environment=None):
+        return subprocess.run(
+            [str(self.program), "--json", *map(str, words)], env={**self.environment, **(environment or {})},
+            input=stdin, text=True, capture_output=True, timeout=2 * PATIENCE_S, check=False)
+
+    def attempt(self, *words):
+        """A command that may fail: its exit code and what it said."""
+        done = self.start(words)
+        return done.returncode, done.stdout + done.stderr
+
     def run(self, *words, code=0, stdin="", **environment):
         """The JSON object of one command, which must end with this exit code."""
-        done = subprocess.run(
-            [str(self.program), "--json", *map(str, words)], env={**self.environment, **environment},
-            input=stdin, text=True, capture_output=True, timeout=60, check=False)
+        done = self.start(words, stdin, environment)
         expect(done.returncode == code,
                f"cairn {' '.join(map(str, words))}: exit {done.returncode}, expected {code}: "
                f"{done.stdout[-400:]} {done.stderr[-400:]}")
@@ -219,7 +227,7 @@ def terminal(w):
             stdin=worker, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         os.close(worker)
         os.write(control, typed)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE_S)
         os.close(control)
         expect(process.returncode == code, f"answer {typed!r}: exit {process.returncode}: {err!r}")
         expect(b"[y/N]" in err, f"no question: {err!r}")
@@ -290,7 +298,7 @@ def completion(w):
     script = 'source <(cairn completion bash); COMP_WORDS=(cairn tx spe); COMP_CWORD=2; _cairn; echo "${COMPREPLY[@]}"'
     path = f"{w.program.parent}:{w.environment['PATH']}"
     done = subprocess.run(["bash", "-c", script], env={**w.environment, "PATH": path}, capture_output=True, text=True,
-                          timeout=60, check=False)
+                          timeout=PATIENCE_S, check=False)
     expect(done.stdout == "speed-up\n", f"bash: {done.stdout!r} {done.stderr!r}")
 
 

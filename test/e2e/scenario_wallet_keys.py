@@ -7,7 +7,7 @@ import os
 import stat
 import subprocess
 
-from harness import expect
+from harness import PATIENCE_S, expect
 from scenario_wallet import FIRST, WORDS, Wallet
 
 NOWHERE = "http://127.0.0.1:1"
@@ -135,7 +135,7 @@ def signing(w, sandbox):
     # Every field is shown before the question, control characters made harmless.
     data.write_text(json.dumps(MAIL))
     done = subprocess.run([str(w.program), "sign", "typed", str(data), "--account", "main", "--yes"], env=w.environment,
-                          capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+                          capture_output=True, text=True, timeout=PATIENCE_S, check=False, stdin=subprocess.DEVNULL)
     for words in ("domain.chainId: 1337", "message.proposal: 7", "message.tags[0]: a", "message.tags[1]: b"):
         expect(words in done.stderr, f"{words} is shown: {done.stderr}")
     expect("\x1b" not in done.stderr and done.stdout.strip() == typed["signature"], "shown harmlessly")

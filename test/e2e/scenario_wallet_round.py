@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 
-from harness import expect, wait_until
+from harness import PATIENCE_S, expect, wait_until
 from scenario_wallet import WORDS, Wallet
 from scenario_wallet_tx import Between
 
@@ -35,7 +35,7 @@ class Killer(Between):
                 outer.count += 1
                 mine = outer.count == outer.at
                 if outer.hold is not None:
-                    outer.hold.wait(30)
+                    outer.hold.wait(PATIENCE_S)
                 if mine and not outer.after:
                     outer.strike()
                     self.close_connection = True
@@ -135,7 +135,7 @@ def killed(w, killer, at, after, words):
     killer.victim = subprocess.Popen(
         [str(w.program), "--json", *map(str, words)], env={**w.environment, "CAIRN_RPC": killer.url},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = killer.victim.communicate(timeout=60)
+    out, err = killer.victim.communicate(timeout=2 * PATIENCE_S)
     expect(killer.victim.returncode in (0, -signal.SIGKILL), f"exit {killer.victim.returncode}: {out} {err}")
     return killer.victim.returncode != 0
 
@@ -332,7 +332,7 @@ def alone(w, killer):
         # The first question after the lock is taken is held.
         if (w.home / "salts").exists() and any(p.name.startswith(f"{number}-") for p in (w.home / "salts").iterdir()):
             calls.append(1)
-            gate.wait(30)
+            gate.wait(PATIENCE_S)
         original(self)
 
     killer.RequestHandlerClass.do_POST = held
@@ -342,7 +342,7 @@ def alone(w, killer):
     wait_until(lambda: calls, "the first holds the lock")
     w.run(*commit_words(w, number), code=3)
     gate.set()
-    first.communicate(timeout=60)
+    first.communicate(timeout=2 * PATIENCE_S)
     killer.RequestHandlerClass.do_POST = original
     expect(first.returncode == 0 and int(entry(w, number)["commits"]) == 1, "the first comes to its end")
 

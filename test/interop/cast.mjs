@@ -5,13 +5,13 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { checked, compileCoin, expect, MNEMONIC, same, startNode } from './common.mjs';
+import { checked, compileCoin, expect, MNEMONIC, PATIENCE_MS, same, startNode } from './common.mjs';
 
 const run = promisify(execFile);
 const node = await startNode();
 const binary = path.join(process.env.CAIRN_NODE_MODULES, '.bin/cast');
 // Options stand before what a command takes: `--create` swallows the rest of the line.
-const cast = async (command, ...args) => (await run(binary, [command, '--rpc-url', node.url, ...args], { timeout: 60000 })).stdout.trim();
+const cast = async (command, ...args) => (await run(binary, [command, '--rpc-url', node.url, ...args], { timeout: PATIENCE_MS })).stdout.trim();
 const wallet = ['--mnemonic', MNEMONIC];
 const first = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
 const second = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';

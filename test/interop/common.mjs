@@ -13,6 +13,21 @@ if (!modules) throw new Error('CAIRN_NODE_MODULES is not set: run test/interop/r
 export const load = createRequire(path.join(modules, 'package.json'));
 export const MNEMONIC = 'test test test test test test test test test test test junk';
 
+/// Bounds what hangs and measures nothing: a machine may be slow, and busy with something else.
+export const PATIENCE_MS = 120000;
+export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+/// Asks until `condition` gives something; its value.
+export async function waitFor(condition, what) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited ${PATIENCE_MS / 1000} s in vain for: ${what}`);
+    await sleep(10);
+  }
+}
+
 let checks = 0;
 
 /// Fails loudly; counts what was checked.
@@ -47,6 +62,25 @@ export function compileCoin() {
   return { abi: coin.abi, bytecode: `0x${coin.evm.bytecode.object}` };
 }
 
+/// An anvil with these flags, on a port of the kernel's choice.
+export function startAnvil(...flags) {
+  const child = spawn(path.join(modules, '.bin/anvil'), ['--port', '0', '--chain-id', '1337', '--hardfork', 'cancun',
+    '--mnemonic', MNEMONIC, '--gas-limit', '30000000', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.on('exit', () => child.kill('SIGKILL'));
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`anvil is not ready after ${PATIENCE_MS / 1000} s`)), PATIENCE_MS);
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+      const found = /Listening on (\S+)/.exec(text);
+      if (!found) return;
+      clearTimeout(late);
+      resolve({ url: `http://${found[1]}`, stop: () => child.kill('SIGTERM') });
+    });
+    child.on('exit', (code) => reject(new Error(`anvil ended with ${code}`)));
+  });
+}
+
 /// A cairnd --dev; `stop` ends it and gives its exit code.
 export function startNode(...flags) {
   const binary = process.env.CAIRND ?? path.join(here, '../../build/cairnd');
@@ -56,7 +90,7 @@ export function startNode(...flags) {
   process.on('exit', () => child.kill('SIGKILL'));
   const ended = new Promise((resolve) => child.on('exit', resolve));
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error('cairnd is not ready after 20 s')), 20000);
+    const late = setTimeout(() => reject(new Error(`cairnd is not ready after ${PATIENCE_MS / 1000} s`)), PATIENCE_MS);
     let text = '';
     child.stdout.on('data', (chunk) => {
       text += chunk;

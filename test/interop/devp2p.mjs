@@ -8,9 +8,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-import { checked, expect, load, same } from './common.mjs';
-import { bytes, ETH, freePort, headerHash, hex, idOf, keccak256, Line, newKey, num, REASON, RLP, runCairnd, toNum,
-  waitFor } from './devp2p_peer.mjs';
+import { checked, expect, load, PATIENCE_MS, same, waitFor } from './common.mjs';
+import { bytes, ETH, freePort, headerHash, hex, idOf, keccak256, Line, newKey, num, REASON, RLP, runCairnd, toNum } from './devp2p_peer.mjs';
 
 const { ETH: LibraryEth, RLPx } = load('@ethereumjs/devp2p');
 const { Common } = load('@ethereumjs/common');
@@ -44,7 +43,7 @@ library.setForkHashes(bytes(genesis.hash));
 
 /// Runs RLPx of the library until its ETH protocol has accepted our Status; gives it.
 async function libraryStatus(version, start) {
-  const rlpx = new RLPx(start.key ?? newKey(), { common: library, capabilities: [version], timeout: 5000, maxPeers: 2,
+  const rlpx = new RLPx(start.key ?? newKey(), { common: library, capabilities: [version], timeout: PATIENCE_MS, maxPeers: 2,
     listenPort: start.port ?? null });
   const status = new Promise((resolve, reject) => {
     rlpx.events.on('error', reject);
@@ -57,7 +56,7 @@ async function libraryStatus(version, start) {
   });
   if (start.port) rlpx.listen(start.port, '127.0.0.1');
   else await rlpx.connect({ id: node.id, address: '127.0.0.1', tcpPort: node.port });
-  const late = new Promise((_, reject) => { setTimeout(() => reject(new Error('no status within 20 s')), 20000).unref(); });
+  const late = new Promise((_, reject) => { setTimeout(() => reject(new Error('no status')), PATIENCE_MS).unref(); });
   return { rlpx, ...(await Promise.race([status, late])) };
 }
 
@@ -121,7 +120,7 @@ if (told.code === ETH.NEW_POOLED) {
 expect(!line.inbox.some((m) => m.code === ETH.TXS || m.code === ETH.NEW_POOLED), 'nothing is told to whom it came from');
 const mined = Number(receipts[2].blockNumber);
 for (const l of [line, listener]) {
-  const { body } = await l.take('eth', ETH.NEW_BLOCK, 20000, (m) => toNum(RLP.decode(m.raw)[0][0][8]) === mined);
+  const { body } = await l.take('eth', ETH.NEW_BLOCK, (m) => toNum(RLP.decode(m.raw)[0][0][8]) === mined);
   const block = await rpc('eth_getBlockByNumber', receipts[2].blockNumber, false);
   same(headerHash(body[0][0]), block.hash, 'hash of the announced block');
   same(toNum(body[1]), mined + 1, 'total difficulty of the announced block');

@@ -8,8 +8,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { checked, expect, load, same } from './common.mjs';
-import { bytes, ETH, headerHash, hex, keccak256, Line, newKey, num, RLP, runCairnd, toNum, waitFor } from './devp2p_peer.mjs';
+import { checked, expect, load, same, waitFor } from './common.mjs';
+import { bytes, ETH, headerHash, hex, keccak256, Line, newKey, num, RLP, runCairnd, toNum } from './devp2p_peer.mjs';
 
 const { ethers } = load('ethers');
 const MIX = '0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365';
@@ -90,7 +90,7 @@ for (const kind of kinds) {
       JSON.stringify(nodes.map((n) => `enode://${Buffer.from(n.id).toString('hex')}@127.0.0.1:${n.port}`)));
     nodes.push(await runCairnd(home, '--qbft-wire', kind.wire));
   }
-  await Promise.all(nodes.map((n) => waitFor(async () => (await n.height()) >= 5, `${kind.name}: five blocks`, 60000)));
+  await Promise.all(nodes.map((n) => waitFor(async () => (await n.height()) >= 5, `${kind.name}: five blocks`)));
   const at5 = await Promise.all(nodes.map((n) => n.rpc('eth_getBlockByNumber', '0x5', false)));
   same(new Set(at5.map((b) => b.hash)).size, 1, `${kind.name}: one chain`);
   const genesis = await nodes[0].rpc('eth_getBlockByNumber', '0x0', false);
@@ -107,7 +107,7 @@ for (const kind of kinds) {
   const wallet = new ethers.Wallet(hex(newKey()));
   const raw = await wallet.signTransaction({ chainId: kind.chainId, nonce: 0, gasLimit: 60000, gasPrice: 0, value: 0, to: null, type: 1, data: '0x60ff60206000a100' });
   line.eth(ETH.TXS, [bytes(raw)]);
-  const receipt = await waitFor(() => nodes[0].rpc('eth_getTransactionReceipt', ethers.keccak256(raw)), `${kind.name}: a receipt`, 30000);
+  const receipt = await waitFor(() => nodes[0].rpc('eth_getTransactionReceipt', ethers.keccak256(raw)), `${kind.name}: a receipt`);
   same(receipt.status, '0x1', `${kind.name}: status`);
   const head = Number(receipt.blockNumber);
   await waitFor(async () => (await nodes[2].height()) >= head, `${kind.name}: its block on every node`);

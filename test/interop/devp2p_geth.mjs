@@ -12,8 +12,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { checked, expect, load, same } from './common.mjs';
-import { bytes, hex, newKey, RLP, runCairnd, waitFor } from './devp2p_peer.mjs';
+import { checked, expect, load, PATIENCE_MS, same, waitFor } from './common.mjs';
+import { bytes, hex, newKey, RLP, runCairnd } from './devp2p_peer.mjs';
 
 const { ethers } = load('ethers');
 const tool = process.argv[2];
@@ -39,7 +39,7 @@ const validator = await runCairnd(home);
 fs.writeFileSync(path.join(follower, 'static-nodes.json'),
   JSON.stringify([`enode://${Buffer.from(validator.id).toString('hex')}@127.0.0.1:${validator.port}`]));
 const node = await runCairnd(follower);
-await waitFor(async () => (await node.height()) >= BLOCKS, `${BLOCKS} blocks`, 60000);
+await waitFor(async () => (await node.height()) >= BLOCKS, `${BLOCKS} blocks`);
 same(await validator.stop(), 0, 'exit code of the validator');
 let head = await node.height();
 await waitFor(async () => { const was = head; head = await node.height(); return was === head && Number(await node.rpc('net_peerCount')) === 0; }, 'a head that stands still');
@@ -64,13 +64,13 @@ put('headstate.json', { root: (await node.rpc('eth_getBlockByNumber', 'latest', 
     codeHash: '0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470', key: ethers.keccak256(w.address) }])) });
 
 const enode = `enode://${Buffer.from(node.id).toString('hex')}@127.0.0.1:${node.port}`;
-const ping = spawnSync(tool, ['rlpx', 'ping', enode], { encoding: 'utf8', timeout: 20000 });
+const ping = spawnSync(tool, ['rlpx', 'ping', enode], { encoding: 'utf8', timeout: PATIENCE_MS });
 same(ping.status, 0, `rlpx ping: ${ping.stderr}`);
 expect(/eth\/68/.test(ping.stdout) && /istanbul\/100/.test(ping.stdout), `rlpx ping sees our capabilities: ${ping.stdout}`);
 
 // In one run, for it counts the nonces of its accounts.
 const run = spawnSync(tool, ['rlpx', 'eth-test', '--run', `^(${TESTS.join('|')})$`, '--chain', files, '--engineapi', node.url, '--node', enode],
-  { encoding: 'utf8', timeout: 120000 });
+  { encoding: 'utf8', timeout: 2 * PATIENCE_MS });
 for (const name of TESTS) expect(run.stdout.includes(`-- OK ${name} `), `eth-test ${name}\n${run.stdout}${run.stderr}`);
 same(await node.height(), head, 'the head stood still');
 same(await node.stop(), 0, 'exit code');

@@ -9,9 +9,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-import { checked, expect, load, same } from './common.mjs';
-import { bytes, ETH, headerHash, hex, Line, newKey, num, REASON, RLP, runCairnd, sleep, toNum,
-  waitFor } from './devp2p_peer.mjs';
+import { checked, expect, load, PATIENCE_MS, same, sleep, waitFor } from './common.mjs';
+import { bytes, ETH, headerHash, hex, Line, newKey, num, REASON, RLP, runCairnd, toNum } from './devp2p_peer.mjs';
 
 const { ethers } = load('ethers');
 const MIB = 1024 * 1024;
@@ -36,8 +35,15 @@ const connect = async (options) => { const line = await Line.to(node, options); 
 /// The node goes on while `what` happens.
 async function blocksCome(what) {
   const at = await node.height();
-  await waitFor(async () => (await node.height()) >= at + 2, `blocks after ${what}`, 10000);
+  await waitFor(async () => (await node.height()) >= at + 2, `blocks after ${what}`);
   expect(true, `blocks after ${what}`);
+}
+
+/// The node cuts this line.
+async function closed(socket, what) {
+  const late = new Promise((_, reject) => { setTimeout(() => reject(new Error(`${what}: the line is still open`)), PATIENCE_MS).unref(); });
+  await Promise.race([new Promise((resolve) => { socket.once('close', resolve); }), late]);
+  expect(true, what);
 }
 
 // --- before and at Hello ---
@@ -49,9 +55,7 @@ for (const [name, first] of [['noise', Buffer.alloc(400, 7)], ['a length of 6553
   socket.on('data', (d) => { answer += d.length; });
   socket.on('error', () => {});
   socket.write(first);
-  const since = Date.now();
-  await new Promise((resolve) => socket.once('close', resolve));
-  expect(Date.now() - since < 7000, `${name}: the line is cut`);
+  await closed(socket, name);
   same(answer, 0, `${name}: without an answer`);
 }
 const caps = (n) => (h) => [h[0], h[1], [...Array(n).keys()].map((i) => [Buffer.from(`c${i}`), num(1)]).concat(h[2]), h[3], h[4]];
@@ -73,9 +77,7 @@ early.peer._weHello = [];
 early.peer._sendMessage(0x10, Uint8Array.of(0xc0));
 same(await early.end(), REASON.BREACH, 'a message before Hello');
 const silent = net.connect(node.port, '127.0.0.1');
-const opened = Date.now();
-await new Promise((resolve) => silent.once('close', resolve));
-expect(Date.now() - opened < 8000, 'a silent line is cut after the handshake time');
+await closed(silent, 'a line that stays silent');
 
 // --- frames and packing ---
 
@@ -114,16 +116,20 @@ await blocksCome('broken frames and messages');
 // --- floods ---
 
 const asker = await connect();
-const asked = 3000;
-for (let i = 1; i <= asked && !asker.closed; i += 1) {
+const floodBegan = Date.now();
+let asked = 0;
+for (let i = 1; i <= 100000 && !asker.closed; i += 1) {
+  asked = i;
   asker.eth(ETH.GET_HEADERS, [num(i), [num(1), num(1), num(0), num(0)]]);
   if (i % 100 === 0) await sleep(0);
 }
 // Whoever goes on sending for more than two seconds may lose the reason to a reset.
-expect([REASON.USELESS, null].includes(await asker.end(10000)), `a flood of requests ends the line: ${asker.reason}`);
+expect([REASON.USELESS, null].includes(await asker.end()), `a flood of requests ends the line: ${asker.reason}`);
 await waitFor(() => node.log().includes('more requests than are answered'), 'the reason in the log');
 const answers = asker.inbox.filter((m) => m.code === ETH.HEADERS).length;
-expect(answers <= 400, `a flood is not answered in full: ${answers} answers`);
+// A hundred a second, and some at once.
+const share = 300 + (Date.now() - floodBegan) / 10;
+expect(answers <= share && answers < asked, `a flood is not answered in full: ${answers} answers to ${asked}`);
 const liar = await connect();
 for (let i = 0; i < 30 && !liar.closed; i += 1) liar.eth(ETH.HEADERS, [num(i + 7), []]);
 same(await liar.end(), REASON.USELESS, 'answers that nobody asked for');
@@ -181,7 +187,7 @@ let deafMost = 0;
 await waitFor(() => {
   deafMost = Math.max(deafMost, node.rss() - before);
   return node.log().slice(mark).split('does not read what it is sent').length > deaf.length;
-}, 'the end of all that do not read', 30000);
+}, 'the end of all that do not read');
 expect(deafMost < 4 * 24 * MIB, `four that do not read cost ${(deafMost / MIB).toFixed(0)} MiB`);
 await blocksCome('peers that do not read');
 for (const line of deaf) line.close();
@@ -226,7 +232,7 @@ for (const [name, change] of forged) {
   const good = await asObserver();
   await tell(good, block(next));
   next += 1;
-  await waitFor(async () => (await observer.height()) === next, `${name}: the good copy afterwards`, 10000);
+  await waitFor(async () => (await observer.height()) === next, `${name}: the good copy afterwards`);
   same((await observer.rpc('eth_getBlockByNumber', `0x${next.toString(16)}`, false)).hash, headerHash(headers[next - 1]), `${name}: the good copy's hash`);
   good.close();
 }
@@ -238,7 +244,7 @@ same(await swapped.end(), REASON.BREACH, 'a header with a strange body');
 const honest = await asObserver();
 await tell(honest, block(next));
 next += 1;
-await waitFor(async () => (await observer.height()) === next, 'the good body afterwards', 10000);
+await waitFor(async () => (await observer.height()) === next, 'the good body afterwards');
 expect(true, 'the good body afterwards');
 same(await observer.stop(), 0, 'exit code of the observer');
 

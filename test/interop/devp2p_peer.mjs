@@ -3,11 +3,12 @@
 // test wants, well formed or not, and keeps what comes back.
 
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 
-import { load } from './common.mjs';
+import { load, PATIENCE_MS, sleep, waitFor } from './common.mjs';
 
 const { Peer: LibraryPeer, pk2id } = load('@ethereumjs/devp2p');
 const { secp256k1 } = load('ethereum-cryptography/secp256k1.js');
@@ -34,33 +35,44 @@ export const toNum = (item) => Number(item.length === 0 ? 0 : BigInt(hex(item)))
 /// The public key without its first byte.
 export const idOf = (key) => pk2id(secp256k1.getPublicKey(key, false));
 export const newKey = () => secp256k1.utils.randomPrivateKey();
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-export async function waitFor(condition, what, ms = 20000) {
-  const end = Date.now() + ms;
+/// A port that somebody must know before we listen there: none of those that the kernel gives to
+/// whoever wants any, so that nobody takes it meanwhile.
+export async function freePort() {
   for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain for: ${what}`);
-    await sleep(10);
+    const port = 20000 + randomInt(12000);
+    const server = net.createServer();
+    const free = await new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => { server.close(resolve); });
+    return port;
   }
 }
 
-export async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/// One call on a node's local socket.
+function askLocally(dir, method) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(path.join(dir, 'cairnd.sock'));
+    let text = '';
+    socket.on('error', reject);
+    socket.on('data', (chunk) => {
+      text += chunk;
+      if (!text.includes('\n')) return;
+      socket.destroy();
+      resolve(JSON.parse(text).result);
+    });
+    socket.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [] })}\n`);
+  });
 }
 
 process.setMaxListeners(0); // one for each node that is to be ended
 
 /// A cairnd on a folder: { url, port, rpc(method, ...params), pid, stop() }.
 export async function runCairnd(dir, ...flags) {
-  const port = await freePort();
   const child = spawn(process.env.CAIRND, ['run', '--data-dir', dir, '--rpc-listen', '127.0.0.1:0', '--p2p-listen',
-    `127.0.0.1:${port}`, '--rpc-namespaces', 'eth,net,web3,txpool,qbft,debug', '--log-level', 'warn,p2p=debug',
+    '127.0.0.1:0', '--rpc-namespaces', 'eth,net,web3,txpool,qbft,debug', '--log-level', 'warn,p2p=debug',
     '--log-file', path.join(dir, 'log'), ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   process.on('exit', () => child.kill('SIGKILL'));
   const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)));
@@ -73,6 +85,7 @@ export async function runCairnd(dir, ...flags) {
     });
     ended.then((code) => reject(new Error(`cairnd ended with ${code}`)));
   });
+  const port = Number(/@127\.0\.0\.1:(\d+)/.exec((await askLocally(dir, 'admin_nodeInfo')).enode)[1]);
   const rpc = async (method, ...params) => {
     const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }) });
@@ -126,7 +139,7 @@ export class Line {
         line.reason = this._disconnectReason;
       }
     }
-    this.peer = new Peer({ socket, remoteId: options.id ?? null, privateKey: this.key, id: idOf(this.key), timeout: 10000,
+    this.peer = new Peer({ socket, remoteId: options.id ?? null, privateKey: this.key, id: idOf(this.key), timeout: PATIENCE_MS,
       clientId: Buffer.from('ethereumjs-devp2p/test'), capabilities, common: undefined, port: 30303, EIP8: true });
     this.errors = [];
     this.peer.events.on('error', (e) => this.errors.push(e));
@@ -159,9 +172,9 @@ export class Line {
   eth(code, payload) { return this.send('eth', code, payload); }
 
   /// Takes the next message of this code out of the inbox.
-  async take(name, code, ms = 20000, accept = () => true) {
+  async take(name, code, accept = () => true) {
     const found = () => this.inbox.findIndex((m) => m.name === name && m.code === code && accept(m));
-    await waitFor(() => found() >= 0 || this.closed, `${name} ${code}`, ms);
+    await waitFor(() => found() >= 0 || this.closed, `${name} ${code}`);
     if (found() < 0) throw new Error(`the line ended (reason ${this.reason}) while waiting for ${name} ${code}`);
     const [message] = this.inbox.splice(found(), 1);
     return { raw: message.raw, body: RLP.decode(message.raw) };
@@ -170,7 +183,7 @@ export class Line {
   /// Asks and waits for the answer with the same id.
   async ask(code, answer, id, rest) {
     this.eth(code, [num(id), rest]);
-    const { raw, body } = await this.take('eth', answer, 20000, (m) => toNum(RLP.decode(m.raw)[0]) === id);
+    const { raw, body } = await this.take('eth', answer, (m) => toNum(RLP.decode(m.raw)[0]) === id);
     return { raw, items: body[1] };
   }
 
@@ -183,8 +196,8 @@ export class Line {
   }
 
   /// Waits for the end of the line, gives the reason that the node named (null: none).
-  async end(ms = 5000) {
-    await Promise.race([this.ended, sleep(ms)]);
+  async end() {
+    await Promise.race([this.ended, sleep(PATIENCE_MS)]);
     if (!this.closed && this.reason === null) throw new Error('the line is still open');
     this.socket.destroy();
     return this.reason;

@@ -8,7 +8,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { checked, expect, load, MNEMONIC, same } from './common.mjs';
+import { checked, expect, load, MNEMONIC, PATIENCE_MS, same } from './common.mjs';
 
 const { verifyMerkleProof } = load('@ethereumjs/mpt');
 const { RLP } = load('@ethereumjs/rlp');
@@ -71,7 +71,7 @@ async function startNode(folder, state) {
     { stdio: ['ignore', 'pipe', 'inherit'] });
   process.on('exit', () => child.kill('SIGKILL'));
   const url = await new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error('cairnd is not ready after 120 s')), 120000);
+    const late = setTimeout(() => reject(new Error('cairnd is not ready')), PATIENCE_MS);
     let text = '';
     child.stdout.on('data', (chunk) => {
       text += chunk;
@@ -163,7 +163,7 @@ async function change(provider, state, sender) {
   };
   const hashes = [];
   // A sender has 64 places in the pool.
-  const mined = () => provider.waitForTransaction(hashes[hashes.length - 1], 1, 60000);
+  const mined = () => provider.waitForTransaction(hashes[hashes.length - 1], 1, PATIENCE_MS);
   for (let i = 0; i < 40; i++) hashes.push(await send(addressOf(i * 137), 5n));
   for (let i = 0; i < 20; i++) hashes.push(await send(addressOf(`newcomer ${i}`), 1n + BigInt(i)));
   await mined();
@@ -176,7 +176,7 @@ async function change(provider, state, sender) {
   for (let k = 0; k < 5; k++) hashes.push(await send(addressOf(0), 0n, word(BigInt(k * k)), 0n));
   let last = 0; // of one sender's transactions the last to be sent is the last to be mined
   for (const h of hashes.reverse()) {
-    const receipt = await provider.waitForTransaction(h, 1, 60000);
+    const receipt = await provider.waitForTransaction(h, 1, PATIENCE_MS);
     same(receipt.status, 1, 'a change succeeded');
     last = Math.max(last, receipt.blockNumber);
   }

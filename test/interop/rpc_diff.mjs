@@ -3,10 +3,7 @@
 // error codes of all answers are compared, and the values where the chains must agree. What may
 // differ is listed below with its reason; a row that nothing needs any more is an error too.
 
-import { spawn } from 'node:child_process';
-import path from 'node:path';
-
-import { checked, compileCoin, expect, load, MNEMONIC, same, startNode } from './common.mjs';
+import { checked, compileCoin, expect, load, MNEMONIC, same, startAnvil, startNode, waitFor } from './common.mjs';
 
 const { ethers } = load('ethers');
 const HASH = `0x${'11'.repeat(32)}`;
@@ -41,22 +38,6 @@ function allowed(method, where, what) {
   return hit >= 0;
 }
 
-function startAnvil() {
-  const child = spawn(path.join(process.env.CAIRN_NODE_MODULES, '.bin/anvil'), ['--port', '0', '--chain-id', '1337',
-    '--hardfork', 'cancun', '--mnemonic', MNEMONIC, '--gas-limit', '30000000'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  process.on('exit', () => child.kill('SIGKILL'));
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error('anvil is not ready after 30 s')), 30000);
-    let text = '';
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-      const found = /Listening on (\S+)/.exec(text);
-      if (found) { clearTimeout(late); resolve({ url: `http://${found[1]}`, stop: () => child.kill('SIGTERM') }); }
-    });
-    child.on('exit', (code) => reject(new Error(`anvil ended with ${code}`)));
-  });
-}
-
 async function post(url, body) {
   const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
   return answer.json();
@@ -75,12 +56,9 @@ async function play(url) {
   let nonce = 0;
   const send = async (tx) => {
     const sent = await wallet.sendTransaction({ gasLimit: 3000000n, ...fees, ...tx, nonce: nonce++ });
-    for (const until = Date.now() + 20000; Date.now() < until;) {
-      const receipt = await provider.send('eth_getTransactionReceipt', [sent.hash]);
-      if (receipt) { made.push(receipt); return receipt; }
-      await new Promise((r) => { setTimeout(r, 20); });
-    }
-    throw new Error('not included');
+    const receipt = await waitFor(() => provider.send('eth_getTransactionReceipt', [sent.hash]), 'inclusion');
+    made.push(receipt);
+    return receipt;
   };
   const deployed = await send({ data: bytecode + coin.encodeDeploy([1000n]).slice(2) });
   const token = deployed.contractAddress;

@@ -2,13 +2,13 @@
 // The debug namespace against anvil: the same transactions on both, and the traces of both are
 // compared member by member (callTracer, prestateTracer, struct logs).
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { checked, expect, load, MNEMONIC, same, startNode } from './common.mjs';
+import { checked, expect, load, MNEMONIC, same, startAnvil, startNode, waitFor } from './common.mjs';
 
 const { ethers } = load('ethers');
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -29,32 +29,7 @@ function compile() {
   return { abi, bytecode: `0x${evm.bytecode.object}` };
 }
 
-function startAnvil() {
-  const binary = path.join(process.env.CAIRN_NODE_MODULES, '.bin/anvil');
-  const child = spawn(binary, ['--port', '0', '--chain-id', '1337', '--hardfork', 'cancun',
-    '--mnemonic', MNEMONIC, '--gas-limit', '30000000', '--steps-tracing'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  process.on('exit', () => child.kill('SIGKILL'));
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error('anvil is not ready after 30 s')), 30000);
-    let text = '';
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-      const found = /Listening on (\S+)/.exec(text);
-      if (!found) return;
-      clearTimeout(late);
-      resolve({ url: `http://${found[1]}`, stop: () => child.kill('SIGTERM') });
-    });
-    child.on('exit', (code) => reject(new Error(`anvil ended with ${code}`)));
-  });
-}
-
-async function included(provider, hash, name) {
-  for (const until = Date.now() + 20000; Date.now() < until;) {
-    if (await provider.send('eth_getTransactionReceipt', [hash])) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`${name} is not included after 20 s`);
-}
+const included = (provider, hash, name) => waitFor(() => provider.send('eth_getTransactionReceipt', [hash]), `${name} in a block`);
 
 /// The same transactions everywhere; their hashes by name.
 async function script(url, chainId) {
@@ -228,7 +203,7 @@ async function wallet(node, chain) {
 }
 
 const node = await startNode('--rpc-namespaces', 'eth,net,web3,debug');
-const anvil = await startAnvil();
+const anvil = await startAnvil('--steps-tracing');
 const ours = await script(node.url, 1337);
 const theirs = await script(anvil.url, 1337);
 expect(ours.to === theirs.to, 'the same addresses');

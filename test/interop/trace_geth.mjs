@@ -11,7 +11,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { load, MNEMONIC } from './common.mjs';
+import { load, MNEMONIC, PATIENCE_MS } from './common.mjs';
 
 const { ethers } = load('ethers');
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -46,7 +46,7 @@ function start(binary, words, ready) {
   process.on('exit', stop);
   return new Promise((resolve, reject) => {
     let text = '';
-    const late = setTimeout(() => reject(new Error(`${binary} is not ready after 60 s: ${text.slice(-500)}`)), 60000);
+    const late = setTimeout(() => reject(new Error(`${binary} is not ready: ${text.slice(-500)}`)), PATIENCE_MS);
     const hear = (chunk) => {
       text += chunk;
       const found = ready.exec(text);

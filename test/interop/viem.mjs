@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // viem 2: deploys an OpenZeppelin ERC-20 to cairnd --dev and uses it.
 
-import { checked, compileCoin, expect, load, MNEMONIC, same, startNode } from './common.mjs';
+import { checked, compileCoin, expect, load, MNEMONIC, same, startNode, waitFor } from './common.mjs';
 
 const viem = load('viem');
 const { mnemonicToAccount } = load('viem/accounts');
+
+// Which methods have had an answer.
+const answered = new Set();
+const { fetch } = globalThis;
+globalThis.fetch = async (url, options) => {
+  const response = await fetch(url, options);
+  const asked = JSON.parse(options.body);
+  for (const { method } of Array.isArray(asked) ? asked : [asked]) answered.add(method);
+  return response;
+};
 
 const node = await startNode();
 const chain = viem.defineChain({ id: 1337, name: 'cairn', nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
@@ -27,13 +37,12 @@ same(await publicClient.readContract({ ...coin, functionName: 'totalSupply' }), 
 
 const logs = [];
 const unwatch = publicClient.watchContractEvent({ ...coin, eventName: 'Transfer', onLogs: (l) => logs.push(...l) });
-await new Promise((r) => { setTimeout(r, 200); });
+await waitFor(() => answered.has('eth_newFilter'), 'a filter that watches');
 const { request } = await publicClient.simulateContract({ ...coin, functionName: 'transfer', args: [other.account.address, 250n], account: owner.account });
 const receipt = await publicClient.waitForTransactionReceipt({ hash: await owner.writeContract(request) });
 same(receipt.status, 'success', 'status of the transfer');
 same(await publicClient.readContract({ ...coin, functionName: 'balanceOf', args: [other.account.address] }), 250n, 'balance');
-const deadline = Date.now() + 10000;
-while ((logs.length === 0 || seen.length === 0) && Date.now() < deadline) await new Promise((r) => { setTimeout(r, 50); });
+await waitFor(() => logs.length > 0 && seen.length > 0, 'what is watched');
 unwatch();
 unwatchBlocks();
 same(logs.length, 1, 'watched Transfer events');

@@ -3,7 +3,7 @@
 // the bare protocol for what neither of them asks.
 
 import net from 'node:net';
-import { checked, compileCoin, expect, load, MNEMONIC, same, startNode } from './common.mjs';
+import { checked, compileCoin, expect, load, MNEMONIC, PATIENCE_MS, same, startNode, waitFor } from './common.mjs';
 
 const { ethers } = load('ethers');
 const viem = load('viem');
@@ -16,7 +16,7 @@ const { abi, bytecode } = compileCoin();
 /// Resolves with the next value of `emit`, or fails.
 function next(start, what) {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`no ${what} within 10 s`)), 10000);
+    const late = setTimeout(() => reject(new Error(`no ${what}`)), PATIENCE_MS);
     start((value) => { clearTimeout(late); resolve(value); });
   });
 }
@@ -34,8 +34,7 @@ expect(/^0x[0-9a-f]{64}$/.test(await pending), 'a pending transaction was told o
 const events = [];
 await coin.on('Transfer', (from, to, value, event) => events.push({ to, value, event }));
 await (await coin.transfer(hd(1).address, 250n)).wait();
-const told = Date.now() + 10000;
-while (events.length === 0 && Date.now() < told) await new Promise((r) => { setTimeout(r, 20); });
+await waitFor(() => events.length > 0, 'a told event');
 same(events.length, 1, 'told Transfer events');
 same(events[0].value, 250n, 'value of the event');
 await coin.removeAllListeners();
@@ -68,8 +67,7 @@ for (let i = 0; i < 5; i += 1) {
   await client.waitForTransactionReceipt({ hash, pollingInterval: 20 });
   expect(true, 'included');
 }
-const until = Date.now() + 10000;
-while ((logs.length < 5 || heads.length < 5) && Date.now() < until) await new Promise((r) => { setTimeout(r, 20); });
+await waitFor(() => logs.length >= 5 && heads.length >= 5, 'five logs and heads');
 same(logs.map((l) => l.args.value).join(), '1,2,3,4,5', 'every event once, in order');
 expect(heads.every((n, i) => i === 0 || n > heads[i - 1]), 'blocks in order');
 same(heads.filter((n) => n >= from).length, 5, 'every block once');
@@ -83,13 +81,9 @@ await next((done) => bare.addEventListener('open', done), 'open');
 const inbox = [];
 bare.addEventListener('message', (m) => inbox.push(JSON.parse(m.data)));
 const reply = async (id) => {
-  const late = Date.now() + 10000;
-  for (;;) {
-    const at = inbox.findIndex((m) => m.id === id || (Array.isArray(m) && m[0].id === id));
-    if (at >= 0) return inbox.splice(at, 1)[0];
-    if (Date.now() > late) throw new Error(`no answer to ${id}`);
-    await new Promise((r) => { setTimeout(r, 5); });
-  }
+  const at = () => inbox.findIndex((m) => m.id === id || (Array.isArray(m) && m[0].id === id));
+  await waitFor(() => at() >= 0, `an answer to ${id}`);
+  return inbox.splice(at(), 1)[0];
 };
 const ask = (id, method, ...params) => { bare.send(JSON.stringify({ jsonrpc: '2.0', id, method, params })); return reply(id); };
 const kinds = ['newHeads', 'logs', 'newPendingTransactions', 'syncing', 'rounds', 'models', 'proposals'];
@@ -103,10 +97,7 @@ const http = new ethers.JsonRpcProvider(node.url, undefined, { cacheTimeout: -1,
 const sender = ethers.HDNodeWallet.fromPhrase(MNEMONIC, '', "m/44'/60'/0'/0/0").connect(http);
 await (await sender.sendTransaction({ to: hd(3).address, value: 1n })).wait();
 const headNotice = () => inbox.find((m) => m.params?.subscription === ids[0]);
-const late = Date.now() + 10000;
-while ((!headNotice() || !inbox.some((m) => m.params?.subscription === full)) && Date.now() < late) {
-  await new Promise((r) => { setTimeout(r, 5); });
-}
+await waitFor(() => headNotice() && inbox.some((m) => m.params?.subscription === full), 'a head and a pending transaction');
 const head = headNotice().params.result;
 const block1 = await http.send('eth_getBlockByNumber', [head.number, false]);
 for (const key of Object.keys(head)) same(JSON.stringify(head[key]), JSON.stringify(block1[key]), `head.${key}`);
@@ -120,8 +111,7 @@ bare.send(JSON.stringify([{ jsonrpc: '2.0', id: 50, method: 'eth_chainId' }, { j
 const batch = await reply(50);
 same(batch.length, 2, 'a batch');
 bare.send('{"jsonrpc":');
-const broken = Date.now() + 10000;
-while (!inbox.some((m) => m.error?.code === -32700) && Date.now() < broken) await new Promise((r) => { setTimeout(r, 5); });
+await waitFor(() => inbox.some((m) => m.error?.code === -32700), 'an answer to bad JSON');
 expect(inbox.some((m) => m.error?.code === -32700 && m.id === null), 'bad JSON is answered, the connection stays');
 // 100 subscriptions and not one more.
 const many = await Promise.all(Array.from({ length: 101 }, (_, i) => ask(100 + i, 'eth_subscribe', 'syncing')));
@@ -135,7 +125,7 @@ function raw(bytes, headers = '') {
     const { hostname, port } = new URL(node.url);
     const socket = net.connect(Number(port), hostname);
     let got = Buffer.alloc(0);
-    const late = setTimeout(() => reject(new Error('no close within 5 s')), 5000);
+    const late = setTimeout(() => reject(new Error('no close')), PATIENCE_MS);
     socket.on('error', () => {});
     socket.on('connect', () => socket.write(`GET / HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\n`
       + `Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`));
