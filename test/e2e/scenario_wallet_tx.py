@@ -99,16 +99,16 @@ def elsewhere(w, sandbox):
 
 
 def outbidding(sandbox):
-    """A node that makes no blocks until the second validator is there: pending, faster, cancelled."""
+    """An observer whose validator is not there yet, so that no block comes: pending, faster, cancelled."""
     net = sandbox.dir / "net"
-    sandbox.program("cairnd", "network", "init", "--validators", 2, "--zero-base-fee=off", "--block-period", "100ms",
-                    "--dir", net)
+    sandbox.program("cairnd", "network", "init", "--validators", 1, "--observers", 1, "--zero-base-fee=off",
+                    "--block-period", "100ms", "--dir", net)
     genesis = json.loads((net / "genesis.json").read_text())
     genesis["alloc"][FIRST[2:].lower()] = {"balance": hex(1000 * 10**18)}
-    for copy in net.glob("validator-*/genesis.json"):
+    for copy in net.glob("*-1/genesis.json"):
         copy.write_text(json.dumps(genesis))
         (copy.parent / "static-nodes.json").write_text("[]")
-    node = sandbox.node(net / "validator-1").start()
+    node = sandbox.node(net / "observer-1").start()
     w = Wallet(sandbox, "http://{}:{}".format(*node.address))
     rpc = node.rpc()
     first = w.run("--yes", "--account", "dev", "--timeout", "1s", "tx", "send", SECOND, "3", code=14)
@@ -118,8 +118,8 @@ def outbidding(sandbox):
     raced = w.run("--yes", "--account", "dev", "--no-wait", "tx", "send", SECOND, "5")
     cancelled = w.run("--yes", "--no-wait", "tx", "cancel", raced["hash"])
     enode = re.search(r" p2p=(enode://[0-9a-f]+@127\.0\.0\.1:[0-9]+)", node.log()).group(1)
-    (net / "validator-2" / "static-nodes.json").write_text(json.dumps([enode]))
-    second = sandbox.node(net / "validator-2").start()
+    (net / "validator-1" / "static-nodes.json").write_text(json.dumps([enode]))
+    validator = sandbox.node(net / "validator-1").start()
     included = w.run("tx", "wait", faster["hash"])
     expect(included["status"] == "ok" and included["block"], f"the faster one: {included}")
     expect(w.run("tx", "wait", cancelled["hash"])["status"] == "ok", "the cancellation is included")
@@ -129,7 +129,7 @@ def outbidding(sandbox):
     w.run("--yes", "tx", "cancel", "0x" + "ab" * 32, code=11)
     w.run("--timeout", "1s", "tx", "wait", "0x" + "ab" * 32, code=14)
     rpc.close()
-    expect(node.stop() == 0 and second.stop() == 0, "the nodes stop")
+    expect(node.stop() == 0 and validator.stop() == 0, "the nodes stop")
 
 
 class Between(http.server.ThreadingHTTPServer):
