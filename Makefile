@@ -10,6 +10,11 @@ PYTHON  ?= /usr/bin/python3
 NODE    ?= node
 NPM     ?= npm
 
+# Makes below us compile on all processors, unless -j has said how many.
+JOBS     ?= $(shell nproc)
+PARALLEL  = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+SUBMAKE   = $(MAKE) --no-print-directory $(PARALLEL)
+
 CAIRN_VECTORS ?= ../shared/vectors
 export CAIRN_VECTORS := $(abspath $(CAIRN_VECTORS))
 CAIRN_UNPACKED ?= $(BUILD)/vectors
@@ -211,7 +216,7 @@ FUZZ_SECONDS ?= 20
 .PHONY: fuzz fuzz-build
 fuzz-build: $(FUZZERS)
 fuzz:
-	$(Q)$(MAKE) --no-print-directory PROFILE=fuzz fuzz-build
+	$(Q)$(SUBMAKE) PROFILE=fuzz fuzz-build
 	$(Q)test/fuzz/run.sh $(BUILD)/fuzz/fuzz $(FUZZ_SECONDS)
 
 # ---- the simulator, and with planted bugs --------------------------------------------------
@@ -313,22 +318,21 @@ test: ## install what is missing, build, pass every test that needs nothing but 
 	$(Q).ci/deps.sh build
 	$(Q)$(MAKE) --no-print-directory test-now
 
-test-now: all tools
-	$(Q)$(MAKE) --no-print-directory unit
-	$(Q)$(MAKE) --no-print-directory conformance
-	$(Q)$(MAKE) --no-print-directory sim
-	$(Q)$(MAKE) --no-print-directory -j2 mutants
-	$(Q)$(PYTHON) test/bench/test_compare.py
-	$(Q)$(PYTHON) test/e2e/run.py --bin $(OUT) all
+test-now:
+	$(Q)MAKE='$(MAKE) $(PARALLEL)' PYTHON='$(PYTHON)' test/all.sh $(OUT)
+
+.PHONY: tests
+tests: all tools $(UNITS) $(CONFORMANCE) $(OUT)/cairn-sim $(MUTANT_PROGRAMS)
 
 run: ## install what is missing, build, run a whole federated round on real data (ONCE=1: and end)
 	$(Q).ci/deps.sh build
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(SUBMAKE) all
 	$(Q)ONCE=$(ONCE) CAIRN_BIN=$(abspath $(OUT)) $(PYTHON) genesis/demo/run.py
 .PHONY: run
 
-interop: all tools ## tests against software from npm: ethers, viem, cast, contracts, another EVM
+interop: ## tests against software from npm: ethers, viem, cast, contracts, another EVM
 	$(Q).ci/deps.sh interop
+	$(Q)$(SUBMAKE) all tools
 	$(Q)test/interop/run.sh $(abspath $(OUT))
 
 soak: all tools $(OUT)/test/unit_chain ## long campaigns (SOAK_HOURS=12), report in build/soak/report.txt
@@ -350,9 +354,12 @@ contracts-check: ## fail if the committed artifacts are not what the sources com
 LINTED := $(sort $(foreach L,$(LAYERS),$(call src_of,$(L))))
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
+# A profile whose objects say which headers a source reads: one that is built anyhow.
+LINT_PROFILE ?= debug
+
 .PHONY: lint lint-now fmt
 lint: ## formatter, house rules, clang-tidy, cppcheck
-	$(Q)$(MAKE) --no-print-directory PROFILE=debug lint-now
+	$(Q)$(SUBMAKE) PROFILE=$(LINT_PROFILE) lint-now
 
 lint-now: lint-fmt lint-house $(LINTED:%.c=$(OUT)/lint/%.tidy) lint-cppcheck
 .PHONY: lint-fmt lint-house lint-cppcheck
