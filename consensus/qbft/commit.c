@@ -7,19 +7,16 @@ enum seal_state { SEAL_UNKNOWN, SEAL_GOOD, SEAL_BAD };
 
 err_t qbft_on_commit(struct qbft *q, const struct qbft_payload *p)
 {
+    const size_t who = qbft_index(q, &p->author);
+    const struct qbft_votes *known = qbft_votes_find(q, p->round);
+    if (known != NULL && known->commits[who] != NULL) {
+        const struct qbft_payload *first = known->commits[who];
+        if (!hash_eq(&first->digest, &p->digest)) qbft_show_evidence(q, first, p);
+        return OK;
+    }
     if (p->round < q->round) return OK;
     struct qbft_votes *v = qbft_votes_of(q, p->round);
     if (v == NULL) return FAIL(FULL, "qbft: no room for a round");
-    const size_t who = qbft_index(q, &p->author);
-    if (v->commits[who] != NULL) {
-        struct qbft_effect *e = NULL;
-        if (!hash_eq(&v->commits[who]->digest, &p->digest)) e = qbft_tell(q, QBFT_FX_EVIDENCE);
-        if (e != NULL) {
-            e->evidence.a = v->commits[who];
-            e->evidence.b = p;
-        }
-        return OK;
-    }
     struct qbft_payload *copy = ARENA_NEW(&q->height_arena, struct qbft_payload);
     if (copy == NULL) return FAIL(FULL, "qbft: no room for a commit");
     TRY(qbft_payload_copy(copy, &q->height_arena, p));
@@ -52,19 +49,26 @@ static bool seal_is_good(struct qbft *q, struct qbft_votes *v, size_t who)
     return good;
 }
 
+static bool is_good(struct qbft *q, struct qbft_votes *v, size_t who)
+{
+    const struct qbft_payload *p = v->commits[who];
+    return p != NULL && hash_eq(&p->digest, &q->accepted->digest) && seal_is_good(q, v, who);
+}
+
 void qbft_count_commits(struct qbft *q)
 {
     if (q->accepted == NULL || q->is_committed) return;
     struct qbft_votes *v = qbft_votes_of(q, q->round);
-    secp_sig_t *seals = v == NULL ? NULL : ARENA_ARRAY(&q->height_arena, secp_sig_t, q->n);
+    if (v == NULL) return;
+    size_t good = 0;
+    for (size_t i = 0; i < q->n; i++) good += is_good(q, v, i);
+    if (good < qbft_q(q)) return;
+    secp_sig_t *seals = ARENA_ARRAY(&q->height_arena, secp_sig_t, good);
     if (seals == NULL) return;
     size_t count = 0;
     for (size_t i = 0; i < q->n; i++) {
-        const struct qbft_payload *p = v->commits[i];
-        if (p != NULL && hash_eq(&p->digest, &q->accepted->digest) && seal_is_good(q, v, i))
-            seals[count++] = p->seal;
+        if (is_good(q, v, i)) seals[count++] = v->commits[i]->seal;
     }
-    if (count < qbft_q(q)) return;
 
     q->is_committed = true;
     qbft_set_timer(q, QBFT_TIMER_ROUND, QBFT_NEVER, QBFT_NEVER);

@@ -5,23 +5,20 @@
 
 err_t qbft_on_prepare(struct qbft *q, const struct qbft_payload *p)
 {
+    const size_t who = qbft_index(q, &p->author);
+    const struct qbft_votes *known = qbft_votes_find(q, p->round);
+    if (known != NULL && known->prepares[who] != NULL) {
+        const struct qbft_payload *first = known->prepares[who];
+        if (!hash_eq(&first->digest, &p->digest)) qbft_show_evidence(q, first, p);
+        return OK;
+    }
     if (p->round < q->round) return OK;
     struct qbft_votes *v = qbft_votes_of(q, p->round);
     if (v == NULL) return FAIL(FULL, "qbft: no room for a round");
-    const struct qbft_payload **place = &v->prepares[qbft_index(q, &p->author)];
-    if (*place != NULL) {
-        struct qbft_effect *e = NULL;
-        if (!hash_eq(&(*place)->digest, &p->digest)) e = qbft_tell(q, QBFT_FX_EVIDENCE);
-        if (e != NULL) {
-            e->evidence.a = *place;
-            e->evidence.b = p;
-        }
-        return OK;
-    }
     struct qbft_payload *copy = ARENA_NEW(&q->height_arena, struct qbft_payload);
     if (copy == NULL) return FAIL(FULL, "qbft: no room for a prepare");
     TRY(qbft_payload_copy(copy, &q->height_arena, p));
-    *place = copy;
+    v->prepares[who] = copy;
     q->stored = true;
     if (p->round == q->round) qbft_count_prepares(q);
     return OK;
@@ -39,20 +36,32 @@ static bytes_t encode_prepares(struct qbft *q, const struct qbft_certificate *c)
     return full ? BYTES_NONE : copy;
 }
 
+static bool is_for_accepted(const struct qbft *q, const struct qbft_payload *p)
+{
+    return p != NULL && hash_eq(&p->digest, &q->accepted->digest);
+}
+
+static size_t count_matching(const struct qbft *q, const struct qbft_votes *v)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < q->n; i++) count += is_for_accepted(q, v->prepares[i]);
+    return count;
+}
+
 void qbft_count_prepares(struct qbft *q)
 {
     if (q->accepted == NULL || q->is_prepared || q->is_committed) return;
     const struct qbft_votes *v = qbft_votes_find(q, q->round);
     if (v == NULL) return;
+    const size_t votes = count_matching(q, v);
+    if (votes < qbft_q(q)) return;
     const struct qbft_payload **matching =
-        ARENA_ARRAY(&q->height_arena, const struct qbft_payload *, q->n);
+        ARENA_ARRAY(&q->height_arena, const struct qbft_payload *, votes);
     if (matching == NULL) return;
     size_t count = 0;
     for (size_t i = 0; i < q->n; i++) {
-        const struct qbft_payload *p = v->prepares[i];
-        if (p != NULL && hash_eq(&p->digest, &q->accepted->digest)) matching[count++] = p;
+        if (is_for_accepted(q, v->prepares[i])) matching[count++] = v->prepares[i];
     }
-    if (count < qbft_q(q)) return;
 
     const struct qbft_proposal *a = q->accepted;
     const struct qbft_certificate *c =

@@ -159,6 +159,14 @@ err_t qbft_on_built(struct qbft *q, uint64_t height, uint32_t round, bytes_t raw
 err_t qbft_on_proposal(struct qbft *q, const struct qbft_message *m)
 {
     const struct qbft_payload *p = &m->main;
+    hash_t digest;
+    TRY(qbft_digest(&digest, &m->block.header, p->round, q->options.wire));
+    const struct qbft_votes *known = qbft_votes_find(q, p->round);
+    const struct qbft_payload *first = known == NULL ? NULL : known->proposal;
+    if (first != NULL && address_eq(&first->author, &p->author)) {
+        if (!hash_eq(&first->digest, &digest)) qbft_show_evidence(q, first, p);
+        return OK;
+    }
     if (p->round < q->round) return OK;
     const struct qbft_rules rules = rules_of(q, p->round);
     const err_t justified = qbft_proposal_justified(&rules, m);
@@ -166,18 +174,6 @@ err_t qbft_on_proposal(struct qbft *q, const struct qbft_message *m)
 
     struct qbft_votes *v = qbft_votes_of(q, p->round);
     if (v == NULL) return FAIL(FULL, "qbft: no room for a round");
-    hash_t digest;
-    TRY(qbft_digest(&digest, &m->block.header, p->round, q->options.wire));
-    if (v->proposal != NULL) {
-        struct qbft_effect *e = NULL;
-        if (!hash_eq(&v->proposal->digest, &digest)) e = qbft_tell(q, QBFT_FX_EVIDENCE);
-        if (e != NULL) {
-            e->evidence.a = v->proposal;
-            e->evidence.b = p;
-        }
-        return OK;
-    }
-
     // One block is checked at a time. A quorum has left this round already.
     if (q->candidate != NULL && q->candidate->round > p->round) return OK;
 

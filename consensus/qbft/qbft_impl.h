@@ -108,6 +108,8 @@ struct qbft_effect *qbft_emit(struct qbft *q, enum qbft_effect_kind kind);
 struct qbft_effect *qbft_tell(struct qbft *q, enum qbft_effect_kind kind);
 /// Tells who broke which rule; returns ERR_INVALID with it.
 err_t qbft_blame(struct qbft *q, const struct qbft_payload *p, const char *why);
+/// Shows two different things that one author signed for one round, whenever the second one comes.
+void qbft_show_evidence(struct qbft *q, const struct qbft_payload *a, const struct qbft_payload *b);
 void qbft_set_timer(struct qbft *q, enum qbft_timer timer, uint64_t at_ms, uint64_t idle_at_ms);
 /// Saves the record and lets `send` follow. Nothing leaves if the record forbids it.
 void qbft_say(struct qbft *q, const struct guard_record *next, const struct qbft_send *send);

@@ -30,6 +30,13 @@ static bool same_round_change(const struct qbft_payload *a, const struct qbft_pa
 err_t qbft_on_round_change(struct qbft *q, const struct qbft_message *m)
 {
     const struct qbft_payload *p = &m->main;
+    const size_t who = qbft_index(q, &p->author);
+    const struct qbft_votes *known = qbft_votes_find(q, p->round);
+    if (known != NULL && known->round_changes[who] != NULL) {
+        const struct qbft_payload *first = known->round_changes[who];
+        if (!same_round_change(first, p)) qbft_show_evidence(q, first, p);
+        return OK;
+    }
     if (p->round < q->round) return OK;
     const struct qbft_rules rules = {.height = q->height,
                                      .validators = q->validators,
@@ -40,21 +47,11 @@ err_t qbft_on_round_change(struct qbft *q, const struct qbft_message *m)
 
     struct qbft_votes *v = qbft_votes_of(q, p->round);
     if (v == NULL) return FAIL(FULL, "qbft: no room for a round");
-    const struct qbft_payload **place = &v->round_changes[qbft_index(q, &p->author)];
-    if (*place != NULL) {
-        struct qbft_effect *e = NULL;
-        if (!same_round_change(*place, p)) e = qbft_tell(q, QBFT_FX_EVIDENCE);
-        if (e != NULL) {
-            e->evidence.a = *place;
-            e->evidence.b = p;
-        }
-        return OK;
-    }
     struct qbft_payload *copy = ARENA_NEW(&q->height_arena, struct qbft_payload);
     if (copy == NULL) return FAIL(FULL, "qbft: no room for a round change");
     TRY(qbft_payload_copy(copy, &q->height_arena, p));
     if (p->has_prepared) TRY(keep_certificate_of(q, m));
-    *place = copy;
+    v->round_changes[who] = copy;
     v->round_change_count++;
     q->stored = true;
 

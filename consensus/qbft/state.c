@@ -88,6 +88,14 @@ err_t qbft_blame(struct qbft *q, const struct qbft_payload *p, const char *why)
     return (err_t){ERR_INVALID, why};
 }
 
+void qbft_show_evidence(struct qbft *q, const struct qbft_payload *a, const struct qbft_payload *b)
+{
+    struct qbft_effect *e = qbft_tell(q, QBFT_FX_EVIDENCE);
+    if (e == NULL) return;
+    e->evidence.a = a;
+    e->evidence.b = b;
+}
+
 void qbft_set_timer(struct qbft *q, enum qbft_timer timer, uint64_t at_ms, uint64_t idle_at_ms)
 {
     struct qbft_effect *e = qbft_emit(q, QBFT_FX_SET_TIMER);

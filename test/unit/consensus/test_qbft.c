@@ -357,6 +357,52 @@ Test(qbft, equivocation_is_evidence_and_strangers_are_blamed)
     qbft_net_deinit(&net);
 }
 
+/// However late: the round of both may be over, and the second need not be justified.
+Test(qbft, evidence_of_every_kind_after_its_round)
+{
+    qbft_net_init(&net, 4, QBFT_WIRE_BESU26, 10);
+    struct arena a;
+    cr_assert(err_ok(arena_init(&a, 1024 * 1024)));
+    const hash_t parent = net.nodes[0].head_hash;
+    const struct qbft_send twice[][2] = {
+        {{.code = QBFT_PROPOSAL,
+          .block = qbft_net_block(&net, &a, 0, 1, &parent, 0, 1000000001, 1)},
+         {.code = QBFT_PROPOSAL,
+          .block = qbft_net_block(&net, &a, 0, 1, &parent, 7, 1000000001, 2)}},
+        {{.code = QBFT_PREPARE, .digest = {{1}}}, {.code = QBFT_PREPARE, .digest = {{2}}}},
+        {{.code = QBFT_COMMIT, .digest = {{1}}}, {.code = QBFT_COMMIT, .digest = {{2}}}},
+        {{.code = QBFT_ROUND_CHANGE, .round = 1},
+         {.code = QBFT_ROUND_CHANGE,
+          .round = 1,
+          .has_prepared = true,
+          .digest = {{3}},
+          .block = qbft_net_block(&net, &a, 0, 1, &parent, 0, 1000000001, 3)}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(twice); i++) { // validator 0 has the first turn
+        struct qbft_send s = twice[i][0];
+        s.sequence = 1;
+        cr_expect(err_ok(qbft_net_deliver(&net, 3, s.code, qbft_net_forge(&net, &a, 0, &s))));
+    }
+    for (size_t author = 0; author < 2; author++) { // f+1 are in round 4: so is 3
+        const struct qbft_send s = {.code = QBFT_ROUND_CHANGE, .sequence = 1, .round = 4};
+        cr_expect(err_ok(qbft_net_deliver(&net, 3, s.code, qbft_net_forge(&net, &a, author, &s))));
+    }
+    qbft_net_run_ms(&net, 5); // over round 1, which 0 wanted as well
+    struct qbft_view v;
+    qbft_look(net.nodes[3].core, &v);
+    cr_assert_eq(v.round, 4);
+    for (size_t i = 0; i < ARRAY_LEN(twice); i++) {
+        for (size_t k = 0; k < 2; k++) {
+            struct qbft_send s = twice[i][k];
+            s.sequence = 1;
+            cr_expect(err_ok(qbft_net_deliver(&net, 3, s.code, qbft_net_forge(&net, &a, 0, &s))));
+            cr_expect_eq(net.nodes[3].evidence, i + k, "kind %zu, %zu", i, k);
+        }
+    }
+    arena_deinit(&a);
+    qbft_net_deinit(&net);
+}
+
 /// --- restarts: threat model 4.3 ---
 
 /// How many seeds; CAIRN_SEEDS=10 for ten times as many.
