@@ -10,13 +10,11 @@
 #include "chain/crypto/keccak.h"
 #include "consensus/qbft/justification.h"
 
-#include <stdlib.h>
-
 #define START_S 1000000000U
 #define GAS_LIMIT 30000000U
 #define TX_GAS 21000U
 
-uint64_t block_tx_done(const struct sim_block *b)
+uint64_t sim_block_tx_done(const struct sim_block *b)
 {
     return be_get_u64(b->b.header.transactions_root.b);
 }
@@ -44,15 +42,10 @@ static bytes_t encode(struct sim *s, struct header *h, const struct extra_data *
     return sim_keep(s, buf_bytes(&s->buf));
 }
 
-struct sim_block *block_decode(struct sim *s, bytes_t raw)
+struct sim_block *sim_block_decode(struct sim *s, bytes_t raw)
 {
     struct sim_block *b = SIM_NEW(s, struct sim_block);
     return err_ok(qbft_block_decode(&b->b, &s->arena, raw)) ? b : NULL;
-}
-
-static int by_address(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(address_t));
 }
 
 void blocks_genesis(struct sim *s)
@@ -69,62 +62,46 @@ void blocks_genesis(struct sim *s)
                                    .empty_block_period_ms = s->plan.empty_period_ms,
                                    .request_timeout_ms = s->plan.timeout_ms,
                                    .max_request_timeout_ms = s->plan.timeout_cap_ms,
-                                   .epoch_length = s->plan.epoch};
-    address_t first[SIM_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->nodes[i].position < s->plan.sizes[0]) first[count++] = s->nodes[i].address;
-    }
-    qsort(first, count, sizeof *first, by_address);
-    const struct extra_data extra = {
-        .vanity = BYTES_OF(vanity), .validators = first, .validator_count = count};
+                                   .epoch_length = s->plan.epoch,
+                                   .has_validator_contract = s->plan.contract};
+    c->transitions = s->plan.switches;
+    c->transition_count = s->plan.switch_count;
+    const struct sim_set *first = &s->plan.sets[0];
+    const struct extra_data extra = {.vanity = BYTES_OF(vanity),
+                                     .validators = first->validators,
+                                     .validator_count = s->plan.contract ? 0 : first->count};
     struct header h = {.ommers_hash = KECCAK_RLP_LIST,
                        .difficulty = u256_from_u64(1),
                        .gas_limit = GAS_LIMIT,
                        .timestamp_s = START_S,
                        .mix_hash = QBFT_MIX_HASH,
                        .field_count = HEADER_FIELDS_CLASSIC};
-    s->genesis = block_decode(s, encode(s, &h, &extra));
+    s->genesis = sim_block_decode(s, encode(s, &h, &extra));
     check(s->genesis != NULL);
     s->genesis->b.hash = header_hash(&s->genesis->b.header);
     s->log[0].final = s->genesis;
 }
 
-bool blocks_wish(const struct sim *s, const struct sim_node *v, address_t *who, bool *add)
-{
-    if (!has_feature(s, F_SET_CHANGE)) return false;
-    const struct plan *p = &s->plan;
-    size_t at = (v->head + 1) / p->heights_per_size;
-    if (at >= p->size_count) at = p->size_count - 1;
-    const size_t now = v->tally.validator_count;
-    const size_t want = p->sizes[at];
-    if (now == want) return false;
-    *add = now < want;
-    const size_t position = *add ? now : now - 1;
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->nodes[i].position == position) *who = s->nodes[i].address;
-    }
-    return true;
-}
-
-bytes_t block_build(struct sim *s, struct sim_node *v, uint32_t round, uint64_t timestamp_s,
-                    bool allow_empty)
+bytes_t sim_block_build(struct sim *s, struct sim_node *v, uint32_t round, uint64_t timestamp_s,
+                        bool allow_empty)
 {
     static const uint8_t vanity[32] = {0};
     const struct sim_block *parent = v->chain[v->head];
-    const uint64_t before = block_tx_done(parent);
+    const uint64_t before = sim_block_tx_done(parent);
     // Now and then a transaction that waits turns out not to fit.
     const bool fits = !rng_chance(&s->rng[RNG_WORK], 30);
     const uint64_t done = v->tx_seen > before && fits ? v->tx_seen : before;
     if (done == before && !allow_empty) return BYTES_NONE;
 
+    const bool contract = chain_qbft_at(&s->config, v->head + 1).has_validator_contract;
     struct extra_data extra = {.vanity = BYTES_OF(vanity),
-                               .validators = v->tally.validators,
-                               .validator_count = v->tally.validator_count,
+                               .validators = v->validators,
+                               .validator_count = contract ? 0 : v->validator_count,
                                .round = s->plan.wire == QBFT_WIRE_GOQUORUM ? 0 : round};
     address_t who;
     bool add;
-    if (blocks_wish(s, v, &who, &add) && qbft_vote_is_useful(&v->tally, &v->address, &who, add)) {
+    if (sets_wish(s, v, &who, &add) && sets_bears(s, v, &who, add) &&
+        qbft_vote_is_useful(&v->tally, &v->address, &who, add)) {
         extra.vote = add ? QBFT_VOTE_ADD : QBFT_VOTE_DROP;
         extra.vote_recipient = who;
     }
@@ -146,31 +123,35 @@ bytes_t block_build(struct sim *s, struct sim_node *v, uint32_t round, uint64_t 
     return encode(s, &h, &extra);
 }
 
-err_t block_check(struct sim *s, const struct sim_node *v, const struct qbft_block *b, bool sealed,
-                  uint64_t now_ms)
+err_t sim_block_check(struct sim *s, const struct sim_node *v, const struct qbft_block *b,
+                      bool sealed, uint64_t now_ms)
 {
     const struct sim_block *parent = v->chain[v->head];
     const struct header *h = &b->header;
     const struct header_rules rules = {.config = &s->config,
                                        .parent = &parent->b.header,
                                        .parent_hash = &parent->b.hash,
-                                       .validators = v->tally.validators,
-                                       .validator_count = v->tally.validator_count,
+                                       .validators = v->validators,
+                                       .validator_count = v->validator_count,
                                        .now_ms = now_ms,
+                                       .any_period = has_feature(s, F_ON_DEMAND),
                                        .sealed = sealed,
                                        .crypto = sim_crypto(s, 0)};
     TRY(qbft_header_check(&rules, h, &b->extra));
     const hash_t want = next_state(&parent->b.header.state_root, &h->transactions_root);
     if (!hash_eq(&want, &h->state_root)) return FAIL(INVALID, "sim: wrong state root");
+    if (b->extra.vote != QBFT_VOTE_NONE &&
+        !sets_bears(s, v, &b->extra.vote_recipient, b->extra.vote == QBFT_VOTE_ADD))
+        return FAIL(INVALID, "sim: a vote for more liars than the set bears");
     const uint64_t done = be_get_u64(h->transactions_root.b);
-    const uint64_t before = block_tx_done(parent);
+    const uint64_t before = sim_block_tx_done(parent);
     if (done < before || done > s->tx_count || h->gas_used != (done - before) * TX_GAS)
         return FAIL(INVALID, "sim: wrong gas used");
     return OK;
 }
 
-struct sim_block *block_seal(struct sim *s, const struct qbft_block *b, uint32_t round,
-                             const secp_sig_t *seals, size_t count)
+struct sim_block *sim_block_seal(struct sim *s, const struct qbft_block *b, uint32_t round,
+                                 const secp_sig_t *seals, size_t count)
 {
     struct header h = b->header;
     buf_clear(&s->buf);
@@ -181,13 +162,13 @@ struct sim_block *block_seal(struct sim *s, const struct qbft_block *b, uint32_t
     header_encode(&s->buf, &h);
     buf_put(&s->buf, LIT("\xc0\xc0"));
     rlp_list_end(&s->buf, list);
-    struct sim_block *sealed = block_decode(s, sim_keep(s, buf_bytes(&s->buf)));
+    struct sim_block *sealed = sim_block_decode(s, sim_keep(s, buf_bytes(&s->buf)));
     check(sealed != NULL);
     return sealed;
 }
 
-bytes_t block_twist(struct sim *s, const struct qbft_block *b, enum block_twist how, uint64_t salt,
-                    const address_t *coinbase, uint32_t round)
+bytes_t sim_block_twist(struct sim *s, const struct qbft_block *b, enum twist how, uint64_t salt,
+                        const address_t *coinbase, uint32_t round)
 {
     struct header h = b->header;
     struct extra_data extra = b->extra;
@@ -213,8 +194,9 @@ bytes_t block_twist(struct sim *s, const struct qbft_block *b, enum block_twist 
         break;
     case TWIST_VALIDATORS:
         memcpy(fewer, extra.validators, extra.validator_count * sizeof *fewer);
+        if (extra.validator_count == 0) fewer[0] = s->nodes[salt % s->n].address;
         extra.validators = fewer;
-        extra.validator_count--;
+        extra.validator_count = extra.validator_count == 0 ? 1 : extra.validator_count - 1;
         break;
     }
     be_put_u64(h.transactions_root.b + 8, s->seq ^ salt);

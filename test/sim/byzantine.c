@@ -78,6 +78,35 @@ static struct wire *bare_round_change(struct sim *s, const struct sim_node *v, u
     return say(s, v, &send);
 }
 
+/// With the oldest certificate that anybody ever showed at this height: it is good, but older ones
+/// may not decide.
+static struct wire *stale_round_change(struct sim *s, const struct sim_node *v, uint64_t height,
+                                       uint32_t round)
+{
+    const struct wire *oldest = NULL;
+    for (size_t k = 0; k < s->seen_count && k < LOOK_BACK; k++) {
+        const struct wire *w = s->seen[s->seen_count - 1 - k];
+        if (!w->ok || w->code != QBFT_ROUND_CHANGE || w->m.main.sequence != height ||
+            !w->m.main.has_prepared || w->m.main.prepared_round >= round || s->nodes[w->signer].byz)
+            continue;
+        if (oldest == NULL || w->m.main.prepared_round < oldest->m.main.prepared_round) oldest = w;
+    }
+    if (oldest == NULL) return bare_round_change(s, v, height, round);
+    const struct qbft_message *m = &oldest->m;
+    bytes_t *prepares = sim_alloc(s, m->prepare_count * sizeof(bytes_t));
+    for (size_t i = 0; i < m->prepare_count; i++) prepares[i] = m->prepares[i].raw;
+    const struct qbft_send send = {.code = QBFT_ROUND_CHANGE,
+                                   .sequence = height,
+                                   .round = round,
+                                   .has_prepared = true,
+                                   .prepared_round = m->main.prepared_round,
+                                   .digest = m->main.digest,
+                                   .block = m->block.raw,
+                                   .prepares = prepares,
+                                   .prepare_count = m->prepare_count};
+    return say(s, v, &send);
+}
+
 /// A claim to have prepared something, with Prepares that do not prove it.
 static struct wire *false_claim(struct sim *s, const struct sim_node *v, uint64_t height,
                                 uint32_t round, bool forged)
@@ -96,8 +125,8 @@ static struct wire *false_claim(struct sim *s, const struct sim_node *v, uint64_
                              .has_prepared = true,
                              .prepared_round = (uint32_t)rng_below(dice(s), round)};
     if (forged) send.prepared_round = block->m.main.round;
-    send.block =
-        block_twist(s, &block->m.block, TWIST_SALT, rng_next(dice(s)), NULL, send.prepared_round);
+    send.block = sim_block_twist(s, &block->m.block, TWIST_SALT, rng_next(dice(s)), NULL,
+                                 send.prepared_round);
     if (rng_chance(dice(s), 500)) send.block = block->m.block.raw;
     struct qbft_block decoded;
     if (!err_ok(qbft_block_decode(&decoded, &s->arena, send.block)) ||
@@ -214,7 +243,7 @@ static void justify(struct sim *s, const struct sim_node *p, const struct qbft *
             prepares[i] = best->m.prepares[kind == BAD_PREPARES ? 0 : i].raw;
         send.prepares = prepares;
     } else {
-        send.block = block_twist(s, model, TWIST_SALT, rng_next(dice(s)), &p->address, round);
+        send.block = sim_block_twist(s, model, TWIST_SALT, rng_next(dice(s)), &p->address, round);
     }
     spread(s, p, say(s, p, &send), rng_chance(dice(s), 500) ? 1000 : 600);
 }
@@ -242,8 +271,8 @@ static void equivocate(struct sim *s, struct sim_node *v, const struct wire *w, 
         struct wire *this = (struct wire *)w;
         if (per_peer || to % 2 == 1) {
             if (other == NULL || per_peer) {
-                send.block =
-                    block_twist(s, &w->m.block, TWIST_SALT, rng_next(dice(s)), NULL, send.round);
+                send.block = sim_block_twist(s, &w->m.block, TWIST_SALT, rng_next(dice(s)), NULL,
+                                             send.round);
                 other = say(s, v, &send);
             }
             this = other;
@@ -263,13 +292,12 @@ static bool own_proposal(struct sim *s, struct sim_node *v, struct wire *w)
         return true;
     }
     if (!acts_now(s, v, B_BAD_BLOCK)) return false;
-    const enum block_twist how =
-        (enum block_twist)rng_between(dice(s), TWIST_ROOT, TWIST_VALIDATORS);
+    const enum twist how = (enum twist)rng_between(dice(s), TWIST_ROOT, TWIST_VALIDATORS);
     const struct qbft_send send = {
         .code = QBFT_PROPOSAL,
         .sequence = w->m.main.sequence,
         .round = w->m.main.round,
-        .block = block_twist(s, &w->m.block, how, rng_next(dice(s)), NULL, w->m.main.round)};
+        .block = sim_block_twist(s, &w->m.block, how, rng_next(dice(s)), NULL, w->m.main.round)};
     spread(s, v, say(s, v, &send), 1000);
     return true;
 }
@@ -278,7 +306,14 @@ static bool own_round_change(struct sim *s, struct sim_node *v, struct wire *w)
 {
     const uint64_t height = w->m.main.sequence;
     const uint32_t round = w->m.main.round;
-    if (acts_now(s, v, B_RC_EMPTY))
+    if (acts_now(s, v, B_RC_SPLIT)) {
+        struct wire *other = rng_chance(dice(s), 500) ? stale_round_change(s, v, height, round)
+                                                      : bare_round_change(s, v, height, round);
+        for (size_t to = 0; to < s->n; to++)
+            if (&s->nodes[to] != v) net_send(s, sim_index(s, v), to, to % 2 == 0 ? w : other, 0);
+    } else if (acts_now(s, v, B_RC_STALE))
+        spread(s, v, stale_round_change(s, v, height, round), 1000);
+    else if (acts_now(s, v, B_RC_EMPTY))
         spread(s, v, bare_round_change(s, v, height, round), 1000);
     else if (acts_now(s, v, B_RC_FORGED))
         spread(s, v, false_claim(s, v, height, round, true), 700);
@@ -388,7 +423,7 @@ bool byz_on_ask(struct sim *s, struct sim_node *v, size_t to, uint64_t number)
     const bool other = rng_chance(dice(s), 500);
     if (other) {
         const bytes_t raw =
-            block_twist(s, &b->b, TWIST_SALT, rng_next(dice(s)), NULL, b->b.extra.round);
+            sim_block_twist(s, &b->b, TWIST_SALT, rng_next(dice(s)), NULL, b->b.extra.round);
         if (!err_ok(qbft_block_decode(&twisted, &s->arena, raw))) return true;
     }
     hash_t sealed;
@@ -405,6 +440,7 @@ bool byz_on_ask(struct sim *s, struct sim_node *v, size_t to, uint64_t number)
     for (size_t i = 0; count < want && i < want; i++)
         seals[count++] = rng_chance(dice(s), 500) ? seals[0] : b->b.extra.seals[i];
     if (!other) count = count > 1 ? count - 1 : count;
-    net_send_block(s, sim_index(s, v), to, block_seal(s, &twisted, b->b.extra.round, seals, count));
+    net_send_block(s, sim_index(s, v), to,
+                   sim_block_seal(s, &twisted, b->b.extra.round, seals, count));
     return true;
 }

@@ -116,8 +116,8 @@ static void note_commit(struct sim *s, const struct sim_node *v, uint64_t height
     struct height_log *log = &s->log[height];
     if (v->head + 1 != height) return;
     size_t count = 0;
-    for (size_t i = 0; i < v->tally.validator_count; i++) {
-        const struct sim_node *w = sim_find(s, &v->tally.validators[i]);
+    for (size_t i = 0; i < v->validator_count; i++) {
+        const struct sim_node *w = sim_find(s, &v->validators[i]);
         if (w != NULL && w->byz) count++;
     }
     bool seen[SIM_MAX] = {false};
@@ -128,7 +128,7 @@ static void note_commit(struct sim *s, const struct sim_node *v, uint64_t height
         seen[p->author] = true;
         count++;
     }
-    if (count < qbft_quorum(v->tally.validator_count)) return;
+    if (count < qbft_quorum(v->validator_count)) return;
     if (log->has_chosen && !hash_eq(&log->chosen, &c->block)) {
         sim_violate(s, V_CHOSEN, "two blocks of height %" PRIu64 " may be decided", height);
         return;
@@ -221,7 +221,7 @@ void check_final(struct sim *s, struct sim_node *v, const struct sim_block *b)
                     number);
         return;
     }
-    const err_t err = block_check(s, v, &b->b, true, UINT64_MAX);
+    const err_t err = sim_block_check(s, v, &b->b, true, UINT64_MAX);
     if (!err_ok(err)) {
         sim_violate(s, V_VALIDITY, "v%zu takes an invalid block %" PRIu64 ": %s", i, number,
                     err.why);
@@ -241,19 +241,21 @@ void check_final(struct sim *s, struct sim_node *v, const struct sim_block *b)
 
 /// --- around each step
 
-/// The vote of the same author, round and kind that the core keeps; NULL if none.
+/// What the same author signed for the same round and is kept by the core; NULL if nothing.
 static const struct qbft_payload *rival_of(const struct qbft *q, const struct qbft_message *m)
 {
     const struct qbft_payload *p = &m->main;
     if (!q->running || p->sequence != q->height || q->self == NOT_A_VALIDATOR || q->is_committed ||
-        p->round < q->round || p->round > QBFT_MAX_ROUND)
+        p->round > QBFT_MAX_ROUND || address_eq(&p->author, &q->options.self))
         return NULL;
     const size_t who = qbft_index(q, &p->author);
     const struct qbft_votes *v = qbft_votes_find(q, p->round);
     if (who == NOT_A_VALIDATOR || v == NULL) return NULL;
     if (p->code == QBFT_PREPARE) return v->prepares[who];
     if (p->code == QBFT_COMMIT) return v->commits[who];
-    return NULL;
+    if (p->code == QBFT_ROUND_CHANGE) return v->round_changes[who];
+    const bool same = v->proposal != NULL && address_eq(&v->proposal->author, &p->author);
+    return same ? v->proposal : NULL;
 }
 
 void check_before(struct sim *s, struct sim_node *v, const struct qbft_event *ev,
@@ -263,6 +265,21 @@ void check_before(struct sim *s, struct sim_node *v, const struct qbft_event *ev
     const struct qbft *q = v->core;
     *m = (struct step_memory){.round = q->round, .future = q->future_count, .height = q->height};
     if (ev->kind == QBFT_EV_MESSAGE) m->rival = rival_of(q, ev->message.message);
+}
+
+/// Whether two messages of one author, kind and round cannot both be honest.
+static bool contradict(const struct sim *s, const struct qbft_payload *kept,
+                       const struct qbft_message *m)
+{
+    const struct qbft_payload *p = &m->main;
+    if (p->code == QBFT_PROPOSAL) {
+        const hash_t digest = reference_digest(s, &m->block.header, p->round);
+        return !hash_eq(&kept->digest, &digest);
+    }
+    if (p->code == QBFT_ROUND_CHANGE && (!kept->has_prepared || !p->has_prepared))
+        return kept->has_prepared != p->has_prepared;
+    if (p->code == QBFT_ROUND_CHANGE && kept->prepared_round != p->prepared_round) return true;
+    return !hash_eq(&kept->digest, &p->digest);
 }
 
 static bool has_effect(const struct sim_node *v, enum qbft_effect_kind kind)
@@ -283,7 +300,7 @@ static void check_message_step(struct sim *s, struct sim_node *v, const struct q
     if (err.kind == ERR_INVALID && author != NULL && !author->byz)
         sim_violate(s, V_REFUSED, "v%zu blames v%zu for its %s of %" PRIu64 ".%" PRIu32 ": %s", i,
                     sim_index(s, author), qbft_code_name(p->code), p->sequence, p->round, err.why);
-    if (m->rival != NULL && !hash_eq(&m->rival->digest, &p->digest) &&
+    if (m->rival != NULL && contradict(s, m->rival, ev->message.message) &&
         !has_effect(v, QBFT_FX_EVIDENCE))
         sim_violate(s, V_EVIDENCE, "v%zu saw two %ss of %" PRIu64 ".%" PRIu32 " and kept nothing",
                     i, qbft_code_name(p->code), p->sequence, p->round);
@@ -292,13 +309,21 @@ static void check_message_step(struct sim *s, struct sim_node *v, const struct q
         sim_mark(s, MARK_JUMP);
 }
 
+/// What the messages of one height may need, whoever floods: for each of at most 1,000 rounds and
+/// each validator three small messages, and some blocks.
+static size_t most_bytes(const struct qbft *q)
+{
+    return ((size_t)4 << 20) + (q->n << 20);
+}
+
 static void check_bounds(struct sim *s, const struct sim_node *v)
 {
     const struct qbft *q = v->core;
     if (q->future_count > QBFT_FUTURE_MESSAGES || q->round > QBFT_MAX_ROUND ||
-        q->outgoing_count > ARRAY_LEN(q->outgoing)) {
-        sim_violate(s, V_BOUNDS, "v%zu keeps %zu early messages, is in round %" PRIu32,
-                    sim_index(s, v), q->future_count, q->round);
+        q->outgoing_count > ARRAY_LEN(q->outgoing) || q->height_arena.used > most_bytes(q) ||
+        v->persisting_count > s->plan.queue_max) {
+        sim_violate(s, V_BOUNDS, "v%zu keeps %zu early messages, %zu bytes, is in round %" PRIu32,
+                    sim_index(s, v), q->future_count, q->height_arena.used, q->round);
         return;
     }
     if (s->result->counts.steps % 64 != 0) return; // the lists are long to walk
@@ -331,13 +356,33 @@ void check_after(struct sim *s, struct sim_node *v, const struct qbft_event *ev,
     if (ev->kind == QBFT_EV_NEW_BLOCK) {
         if (q->future_count < m->future && q->votes != NULL) sim_mark(s, MARK_FUTURE_USED);
         const bool member =
-            address_index(v->tally.validators, v->tally.validator_count, &v->address) != SIZE_MAX;
+            address_index(v->validators, v->validator_count, &v->address) != SIZE_MAX;
         if (member && q->self == NOT_A_VALIDATOR) sim_mark(s, MARK_SILENT);
     }
     const struct qbft_certificate *c = q->certificates;
     if (ev->kind != QBFT_EV_MESSAGE || c == NULL || c->next == NULL) return;
     sim_mark(s, MARK_TWO_CERTIFICATES);
     if (!hash_eq(&c->block.hash, &c->next->block.hash)) sim_mark(s, MARK_CONFLICTING);
+}
+
+void check_quiet(struct sim *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct sim_node *v = &s->nodes[i];
+        if (v->byz || v->core == NULL) continue;
+        const struct qbft *q = v->core;
+        size_t early = 0;
+        for (const struct qbft_future *f = q->future; f != NULL; f = f->next) {
+            const struct sim_node *a = sim_find(s, &f->message.main.author);
+            if (a != NULL && !a->byz) early++;
+        }
+        if (q->outgoing_count > 8 || v->persisting_count > 8 || early > 8 * s->n ||
+            q->height_arena.used > ((size_t)8 << 20))
+            sim_violate(s, V_IDLE,
+                        "v%zu still has %zu messages to send, %zu records to save, %zu early"
+                        " messages of correct validators, %zu bytes",
+                        i, q->outgoing_count, v->persisting_count, early, q->height_arena.used);
+    }
 }
 
 bool check_alive(const struct sim *s)

@@ -27,6 +27,9 @@ const char *feature_name(enum feature f)
         [F_RELAY] = "relay",
         [F_IDLE] = "idle",
         [F_BAD_BUILDER] = "bad-builder",
+        [F_CONTRACT] = "contract",
+        [F_TRANSITION] = "transition",
+        [F_ON_DEMAND] = "on-demand",
     };
     return names[f];
 }
@@ -40,7 +43,7 @@ const char *behaviour_name(enum behaviour b)
         [B_RC_FORGED] = "rc-forged", [B_RC_CLAIM] = "rc-claim",   [B_JUSTIFY] = "justify",
         [B_FUTURE] = "future",       [B_REPLAY] = "replay",       [B_BAD_BLOCK] = "bad-block",
         [B_BAD_SEAL] = "bad-seal",   [B_SYNC_LIES] = "sync-lies", [B_ROUND_RUSH] = "round-rush",
-        [B_AMNESIA] = "amnesia",
+        [B_AMNESIA] = "amnesia",     [B_RC_STALE] = "rc-stale",   [B_RC_SPLIT] = "rc-split",
     };
     return names[b];
 }
@@ -87,6 +90,12 @@ const char *mark_name(enum mark m)
         [MARK_SAVED_UNSENT] = "died saved, unsent",
         [MARK_UNSAVED] = "died unsaved",
         [MARK_CONFLICT_SELF] = "own key elsewhere",
+        [MARK_BY_CONTRACT] = "set changed by a contract",
+        [MARK_MODE_SWITCH] = "votes to contract or back",
+        [MARK_SET_NAMED] = "set named by a transition",
+        [MARK_PERIOD_SWITCH] = "period changed by a transition",
+        [MARK_ON_DEMAND] = "no block without demand",
+        [MARK_QUEUE_FULL] = "signer's queue full",
     };
     return names[m];
 }
@@ -108,6 +117,8 @@ const char *violation_name(enum violation_kind k)
         [V_GUARD] = "guard",
         [V_REFUSED] = "correct messages are not blamed",
         [V_LIVENESS] = "liveness",
+        [V_IDLE] = "quiet after trouble",
+        [V_PLAN] = "the plan of the run",
     };
     return names[k];
 }

@@ -12,6 +12,11 @@ static bytes_t keep_unless(struct sim *s, bytes_t in, bytes_t known)
 
 void disk_persist(struct sim *s, struct sim_node *v, uint64_t seq, const struct guard_record *r)
 {
+    if (v->persisting_count >= s->plan.queue_max) { // as the signer's queue: lost
+        sim_mark(s, MARK_QUEUE_FULL);
+        return;
+    }
+    v->persisting_count++;
     struct persist_job *j = SIM_NEW(s, struct persist_job);
     const struct guard_record *known = &v->guard;
     struct persist_job **end = &v->persisting;
@@ -47,6 +52,7 @@ bool disk_persisted(struct sim *s, struct sim_node *v, uint64_t *seq)
         return false;
     }
     v->persisting = j->next;
+    v->persisting_count--;
     if (j->record.height <= v->silent_through) {
         sim_violate(s, V_GUARD, "v%zu wants to sign at %llu but is silent through %llu",
                     sim_index(s, v), (unsigned long long)j->record.height,
@@ -67,6 +73,7 @@ void disk_crash(struct sim *s, struct sim_node *v)
 {
     const struct persist_job *j = v->persisting;
     v->persisting = NULL;
+    v->persisting_count = 0;
     if (j == NULL) return;
     if (!rng_chance(&s->rng[RNG_DISK], 500)) {
         sim_mark(s, MARK_UNSAVED);

@@ -35,13 +35,20 @@ static void draw_features(struct sim *s)
         const bool drawn = rng_chance(r, how_much);
         if (single ? f == only : drawn) s->plan.features |= 1U << f;
     }
-    // Half of the seeds change the set, two thirds have liars: these find the most.
-    const bool change = rng_chance(r, 500);
-    const bool liars = rng_chance(r, 650);
-    if (!single) {
-        s->plan.features &= ~(1U << F_SET_CHANGE | 1U << F_BYZANTINE);
-        if (change) s->plan.features |= 1U << F_SET_CHANGE;
-        if (liars) s->plan.features |= 1U << F_BYZANTINE;
+    // Half of the seeds vote members in and out, two thirds have liars: these find the most.
+    static const struct {
+        enum feature feature;
+        uint64_t per_mille;
+    } shares[] = {{F_SET_CHANGE, 500},
+                  {F_BYZANTINE, 650},
+                  {F_CONTRACT, 200},
+                  {F_TRANSITION, 250},
+                  {F_ON_DEMAND, 80}};
+    for (size_t i = 0; i < ARRAY_LEN(shares); i++) {
+        const bool drawn = rng_chance(r, shares[i].per_mille);
+        if (single) continue;
+        s->plan.features &= ~(1U << shares[i].feature);
+        if (drawn) s->plan.features |= 1U << shares[i].feature;
     }
     s->plan.features &= ~s->o.without;
     s->plan.features |= s->o.with;
@@ -64,6 +71,7 @@ static void draw_network(struct sim *s)
     p->replay_pm = replay;
     p->step_crash_pm = crash;
     p->sync_us = rng_between(r, 500, 4 * US_MS);
+    p->queue_max = rng_chance(r, 300) ? rng_between(r, 1, 8) : 256;
 }
 
 static void draw_rules(struct sim *s)
@@ -89,23 +97,37 @@ static void draw_rules(struct sim *s)
     p->heal_us = rng_between(r, 20 * US_S, s->n > 10 ? 60 * US_S : 180 * US_S);
 }
 
+/// Whether validators come and go.
+static bool sets_move(const struct sim *s)
+{
+    return has_feature(s, F_SET_CHANGE) || has_feature(s, F_CONTRACT) ||
+           has_feature(s, F_TRANSITION);
+}
+
 static void draw_sizes(struct sim *s)
 {
+    static const size_t walk[] = {1, 2, 4, 7, 4, 2, 1};
     struct rng *r = &s->rng[RNG_PLAN];
     struct plan *p = &s->plan;
     p->sizes[0] = s->n;
     p->size_count = 1;
     p->heights_per_size = rng_between(r, 4, 12);
     const uint64_t start = rng_below(r, 4);
-    const uint64_t count = rng_between(r, 2, ARRAY_LEN(p->sizes));
-    if (!has_feature(s, F_SET_CHANGE)) return;
+    const uint64_t count = rng_between(r, 2, 6);
+    if (!sets_move(s)) return;
     p->size_count = count;
     for (size_t i = 0; i < count; i++) {
         const uint64_t any = rng_between(r, 1, s->n);
         p->sizes[i] = s->n > 10 ? s->n - rng_below(r, 4) : any;
     }
-    if (s->n <= 10 && start == 0) p->sizes[0] = 1; // 1 -> 2 -> 4 -> 7 and back
-    if (s->n <= 10 && start == 0) p->sizes[1] = s->n;
+    if (s->n <= 10 && start == 0) { // 1 -> 2 -> 4 -> 7 and back, as far as there are nodes
+        p->size_count = 0;
+        for (size_t i = 0; i < ARRAY_LEN(walk); i++) {
+            const size_t size = walk[i] < s->n ? walk[i] : s->n;
+            if (p->size_count == 0 || p->sizes[p->size_count - 1] != size)
+                p->sizes[p->size_count++] = size;
+        }
+    }
     if (start == 1) p->sizes[0] = s->n;
     const uint64_t needed = p->size_count * p->heights_per_size;
     if (s->n <= 10 && s->o.heights < needed) s->o.heights = needed;
@@ -131,9 +153,10 @@ static void draw_liars(struct sim *s)
     for (size_t i = 0; i < s->n && most != 0; i++) {
         struct sim_node *v = &s->nodes[order[i]];
         const uint64_t arg = rng_next(r);
-        const bool may = has_feature(s, F_SET_CHANGE) ? i % 3 == 0 && i != 0 : i < most;
+        const bool may = sets_move(s) ? i % 3 == 0 && i != 0 : i < most;
         if (!may || count == wanted || !has_feature(s, F_BYZANTINE)) continue;
         count++;
+        s->plan.liar[order[i]] = true;
         if (s->o.honest[order[i]]) continue;
         v->byz = true;
         byz_draw(s, v, arg);
@@ -148,10 +171,11 @@ void plan_make(struct sim *s)
     draw_rules(s);
     draw_sizes(s);
     draw_liars(s);
+    sets_plan(s);
     add_faults(s, FAULT_CRASH, F_CRASH, 12, 60 * US_S);
     add_faults(s, FAULT_CRASH_ALL, F_CRASH, 2, 8 * US_S);
     add_faults(s, FAULT_PAUSE, F_PAUSE, 8, 10 * US_S);
-    add_faults(s, FAULT_PARTITION, F_PARTITION, 10, 40 * US_S);
+    add_faults(s, FAULT_PARTITION, F_PARTITION, 10, 60 * US_S);
     add_faults(s, FAULT_CLOG, F_CLOG, 30, 5 * US_S);
     add_faults(s, FAULT_DISK_FAILS, F_DISK_FAILS, 8, 0);
     add_faults(s, FAULT_DISK_FULL, F_DISK_FAILS, 3, 10 * US_S);
@@ -179,8 +203,21 @@ void plan_print(const struct sim *s, FILE *out)
     for (unsigned f = 0; f < F_COUNT; f++)
         if (has_feature(s, (enum feature)f)) fprintf(out, " %s", feature_name((enum feature)f));
     fprintf(out, "\nset sizes:");
-    for (size_t i = 0; i < p->size_count; i++) fprintf(out, " %zu", p->sizes[i]);
-    fprintf(out, "\n");
+    for (size_t i = 0; i < p->size_count; i++) fprintf(out, " %zu", p->sets[i].count);
+    fprintf(out, ", %" PRIu64 " heights each%s\n", p->heights_per_size,
+            p->contract ? ", named by a contract" : "");
+    for (size_t i = 0; i < p->switch_count; i++) {
+        const struct qbft_transition *t = &p->switches[i];
+        fprintf(out, "from block %" PRIu64 ":", t->block);
+        if (t->sets_period)
+            fprintf(out, " period %" PRIu64 " ms%s", t->block_period_ms,
+                    t->period_is_ms ? " (in ms)" : "");
+        if (t->sets_empty_period) fprintf(out, " empty %" PRIu64 " ms", t->empty_block_period_ms);
+        if (t->sets_timeout) fprintf(out, " timeout %" PRIu64 " ms", t->request_timeout_ms);
+        if (t->sets_contract) fprintf(out, t->has_validator_contract ? " contract" : " votes");
+        if (t->validators != NULL) fprintf(out, " %zu validators", t->validator_count);
+        fprintf(out, "\n");
+    }
     for (size_t i = 0; i < s->n; i++) {
         const struct sim_node *v = &s->nodes[i];
         if (!v->byz) continue;
@@ -233,16 +270,16 @@ static bool may_silence(const struct sim *s, size_t node)
         if (s->nodes[i].head > best->head) best = &s->nodes[i];
     size_t bad = 0;
     bool in_set = false;
-    for (size_t i = 0; i < best->tally.validator_count; i++) {
+    for (size_t i = 0; i < best->validator_count; i++) {
         for (size_t k = 0; k < s->n; k++) {
             const struct sim_node *w = &s->nodes[k];
-            if (!address_eq(&w->address, &best->tally.validators[i])) continue;
+            if (!address_eq(&w->address, &best->validators[i])) continue;
             if (k == node) in_set = true;
             const bool dumb = w->silent_through > s->top || w->dumb_through > s->top;
             if (k == node || w->byz || dumb) bad++;
         }
     }
-    return in_set && bad <= qbft_faults(best->tally.validator_count);
+    return in_set && bad <= qbft_faults(best->validator_count);
 }
 
 /// Somebody else has this node's blocks.
@@ -331,9 +368,21 @@ static uint64_t patience_us(const struct sim *s)
 {
     const struct plan *p = &s->plan;
     const size_t rounds = qbft_faults(s->n) + 1;
-    uint64_t height_ms = p->period_ms + (p->empty_period_ms > 0 ? p->empty_period_ms : 0);
+    uint64_t period_ms = p->period_ms;
+    uint64_t empty_ms = p->empty_period_ms;
+    uint64_t timeout_ms = p->timeout_ms;
+    for (size_t i = 0; i < p->switch_count; i++) {
+        const struct qbft_transition *t = &p->switches[i];
+        if (t->sets_period && t->block_period_ms > period_ms) period_ms = t->block_period_ms;
+        if (t->sets_empty_period && t->empty_block_period_ms > empty_ms)
+            empty_ms = t->empty_block_period_ms;
+        if (t->sets_timeout && t->request_timeout_ms > timeout_ms)
+            timeout_ms = t->request_timeout_ms;
+    }
+    uint64_t height_ms = period_ms + empty_ms;
+    if (has_feature(s, F_ON_DEMAND)) height_ms += 2 * p->tx_every_us / US_MS + 2000;
     for (size_t r = 0; r < rounds; r++) {
-        const uint64_t t = r < 10 ? p->timeout_ms << r : p->timeout_cap_ms;
+        const uint64_t t = r < 10 ? timeout_ms << r : p->timeout_cap_ms;
         height_ms += t < p->timeout_cap_ms ? t : p->timeout_cap_ms;
     }
     return ((2 + rounds) * p->timeout_cap_ms + 4 * height_ms + 30000) * US_MS;

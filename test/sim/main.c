@@ -165,8 +165,10 @@ static size_t report_counts(const struct sim_counts *c)
            " lost), blocks %" PRIu64 "\n",
            c->events, c->steps, c->messages, c->lost, c->blocks);
     printf("faults:");
-    for (unsigned i = 0; i < FAULT_KINDS; i++)
+    for (unsigned i = 0; i < FAULT_KINDS; i++) {
         printf(" %s %" PRIu64 ",", fault_name((enum fault_kind)i), c->faults[i]);
+        if (c->faults[i] == 0) missing++;
+    }
     printf("\nlies:");
     for (unsigned i = 0; i < B_COUNT; i++) {
         printf(" %s %" PRIu64 ",", behaviour_name((enum behaviour)i), c->behaviours[i]);
@@ -264,6 +266,7 @@ static int run_regress(const struct settings *set)
 
 static int run_same(const struct settings *set)
 {
+    uint64_t all = 0;
     for (uint64_t i = 0; i < set->same; i++) {
         struct sim_options o = set->o;
         struct sim_result a;
@@ -273,12 +276,13 @@ static int run_same(const struct settings *set)
         o.real_crypto = i % 8 == 7;
         sim_run(&o, &a);
         sim_run(&o, &b);
+        all = (all ^ a.hash) * 0x100000001b3U;
         if (a.hash == b.hash && a.step == b.step && a.violation == b.violation) continue;
         printf("seed %" PRIu64 " is not deterministic: %016" PRIx64 " and %016" PRIx64 "\n", o.seed,
                a.hash, b.hash);
         return 1;
     }
-    printf("same: %" PRIu64 " seeds ran twice alike\n", set->same);
+    printf("same: %" PRIu64 " seeds ran twice alike, together %016" PRIx64 "\n", set->same, all);
     return 0;
 }
 

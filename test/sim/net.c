@@ -73,14 +73,23 @@ static uint64_t held_back(struct sim *s, size_t to, const struct wire *w)
     return rng_between(&s->rng[RNG_NET], 100 * US_MS, 4 * US_S);
 }
 
+/// By the shrinker, which looks for the messages that matter.
+static bool is_left_out(const struct sim *s, uint64_t number)
+{
+    for (size_t i = 0; i < s->o.lost_count; i++) {
+        if (number >= s->o.lost[i].from && number < s->o.lost[i].to) return !s->healed;
+    }
+    return false;
+}
+
 void net_send(struct sim *s, size_t from, size_t to, struct wire *w, uint64_t extra_us)
 {
     struct rng *r = &s->rng[RNG_NET];
     const bool lost = rng_chance(r, s->plan.loss_pm) && !s->healed;
     const bool twice = rng_chance(r, s->plan.dup_pm) && !s->healed;
     const uint64_t at = arrival(s, from, to, extra_us + held_back(s, to, w));
-    s->result->counts.messages++;
-    if (is_cut(s, from, to) || lost) {
+    const uint64_t number = s->result->counts.messages++;
+    if (is_cut(s, from, to) || lost || is_left_out(s, number)) {
         s->result->counts.lost++;
         return;
     }

@@ -4,6 +4,7 @@
 
 #include "test/sim/sim.h"
 
+#include "consensus/node/evidence.h"
 #include "consensus/qbft/qbft_impl.h"
 
 #include <inttypes.h>
@@ -25,7 +26,7 @@ uint64_t node_now_ms(const struct sim *s, struct sim_node *v)
 
 bool node_has_work(const struct sim_node *v)
 {
-    return v->tx_seen > block_tx_done(v->chain[v->head]);
+    return v->tx_seen > sim_block_tx_done(v->chain[v->head]);
 }
 
 /// Chances of dying are everywhere between two outputs.
@@ -43,7 +44,10 @@ void node_look(struct sim *s, struct sim_node *v)
     const uint64_t now_ms = node_now_ms(s, v);
     const uint64_t due_ms = block_timer_due(&v->block_timer, node_has_work(v));
     v->block_timer_id++;
-    if (due_ms == QBFT_NEVER) return;
+    if (due_ms == QBFT_NEVER) {
+        sim_mark(s, MARK_ON_DEMAND);
+        return;
+    }
     if (now_ms < due_ms) {
         sim_post_alive(s, s->now_us + (due_ms - now_ms) * US_MS, EV_BLOCK_TIMER, sim_index(s, v))
             ->id = v->block_timer_id;
@@ -101,7 +105,7 @@ static uint64_t executor_at(struct sim *s, struct sim_node *v, uint64_t up_to_us
 static void commit(struct sim *s, struct sim_node *v, const struct qbft_effect *e)
 {
     const struct sim_block *b =
-        block_seal(s, e->commit.block, e->commit.round, e->commit.seals, e->commit.seal_count);
+        sim_block_seal(s, e->commit.block, e->commit.round, e->commit.seals, e->commit.seal_count);
     uint64_t at = executor_at(s, v, 5 * US_MS);
     if (has_feature(s, F_SLOW_DISK) && !s->healed && rng_chance(&s->rng[RNG_DISK], 50))
         at = v->executor_free_us += rng_below(&s->rng[RNG_DISK], 2 * US_S);
@@ -123,6 +127,16 @@ static void on_evidence(struct sim *s, struct sim_node *v, const struct qbft_eff
              a->sequence != b->sequence || a->round != b->round ||
              hash_eq(&a->signing_hash, &b->signing_hash))
         sim_violate(s, V_EVIDENCE, "v%zu keeps evidence that is none", sim_index(s, v));
+
+    // Whoever is shown it has nothing but the two payloads.
+    arena_reset(&s->scratch);
+    const struct qbft_crypto crypto = sim_crypto(s, 0);
+    struct qbft_payload x;
+    struct qbft_payload y;
+    const err_t err = evidence_verify(&x, &y, &s->scratch, a->code, a->raw, b->raw, &crypto);
+    if (!err_ok(err))
+        sim_violate(s, V_EVIDENCE, "v%zu has evidence that proves nothing: %s", sim_index(s, v),
+                    err.why);
 }
 
 static void trace_effect(struct sim *s, const struct sim_node *v, const struct qbft_effect *e)
@@ -256,14 +270,16 @@ static void tell_head(struct sim *s, struct sim_node *v)
 {
     const struct sim_block *b = v->chain[v->head];
     const struct qbft_config q = chain_qbft_at(&s->config, v->head + 1);
+    const bool on_demand = has_feature(s, F_ON_DEMAND);
     const struct qbft_head head = {.number = v->head,
                                    .hash = b->b.hash,
                                    .timestamp_s = b->b.header.timestamp_s,
                                    .proposer = b->b.header.coinbase,
-                                   .validators = v->tally.validators,
-                                   .validator_count = v->tally.validator_count,
+                                   .validators = v->validators,
+                                   .validator_count = v->validator_count,
+                                   .on_demand = on_demand,
                                    .block_period_ms = q.block_period_ms,
-                                   .period_is_ms = q.period_is_ms,
+                                   .period_is_ms = q.period_is_ms || on_demand,
                                    .empty_block_period_ms = q.empty_block_period_ms,
                                    .request_timeout_ms = q.request_timeout_ms,
                                    .max_request_timeout_ms = q.max_request_timeout_ms};
@@ -278,13 +294,10 @@ static void import(struct sim *s, struct sim_node *v, const struct sim_block *b,
 {
     if (!v->byz) check_final(s, v, b);
     if (s->result->violation != V_NONE) return;
-    const size_t before = v->tally.validator_count;
-    const err_t err = qbft_tally_apply(&v->tally, &b->b.header, &b->b.extra);
-    check(err_ok(err));
-    if (v->tally.validator_count > before) sim_mark(s, MARK_SET_GREW);
-    if (v->tally.validator_count < before) sim_mark(s, MARK_SET_SHRANK);
     v->head = b->b.header.number;
     v->chain[v->head] = b;
+    sets_follow(s, v);
+    if (s->result->violation != V_NONE) return;
     if (s->log[v->head].final == NULL) s->log[v->head].final = b;
     if (v->head > s->top) s->top = v->head;
     const size_t i = sim_index(s, v);
@@ -308,7 +321,7 @@ static void on_blocks(struct sim *s, struct sim_node *v, const struct event *e)
         return;
     }
     if (number != v->head + 1 || number > SIM_HEIGHTS) return;
-    const err_t err = block_check(s, v, &b->b, true, UINT64_MAX);
+    const err_t err = sim_block_check(s, v, &b->b, true, UINT64_MAX);
     if (!err_ok(err)) {
         sim_trace(s, "v%zu refuses block %" PRIu64 " of v%" PRIu32 ": %s", sim_index(s, v), number,
                   e->blocks.from, err.why);
@@ -375,7 +388,7 @@ static void on_built(struct sim *s, struct sim_node *v, const struct event *e)
 {
     if (e->build.height != v->head + 1) return; // the chain went on meanwhile
     const bytes_t raw =
-        block_build(s, v, e->build.round, e->build.timestamp_s, e->build.allow_empty);
+        sim_block_build(s, v, e->build.round, e->build.timestamp_s, e->build.allow_empty);
     if (raw.len == 0) sim_mark(s, MARK_IDLE_WAIT);
     block_timer_on_built(&v->block_timer, raw.len == 0, node_now_ms(s, v));
     struct qbft_event ev = {
@@ -389,7 +402,7 @@ static void on_checked(struct sim *s, struct sim_node *v, const struct event *e)
     if (e->check.height != v->head + 1) return;
     struct qbft_block b;
     check(err_ok(qbft_block_decode(&b, &s->arena, e->check.raw)));
-    const err_t err = block_check(s, v, &b, false, node_now_ms(s, v));
+    const err_t err = sim_block_check(s, v, &b, false, node_now_ms(s, v));
     if (!err_ok(err))
         sim_trace(s, "v%zu refuses proposal %" PRIu64 ".%" PRIu32 ": %s", sim_index(s, v),
                   e->check.height, e->check.round, err.why);
@@ -482,15 +495,6 @@ void node_crash(struct sim *s, struct sim_node *v)
     sim_post(s, s->now_us + (s->healed ? after % US_S : after), EV_START, sim_index(s, v));
 }
 
-static void rebuild_tally(struct sim *s, struct sim_node *v)
-{
-    arena_reset(&v->tally_arena);
-    err_t err = qbft_tally_init(&v->tally, &v->tally_arena, &s->genesis->b.extra, s->plan.epoch);
-    for (uint64_t h = 1; h <= v->head && err_ok(err); h++)
-        err = qbft_tally_apply(&v->tally, &v->chain[h]->b.header, &v->chain[h]->b.extra);
-    check(err_ok(err));
-}
-
 void node_start(struct sim *s, struct sim_node *v)
 {
     const size_t i = sim_index(s, v);
@@ -512,7 +516,7 @@ void node_start(struct sim *s, struct sim_node *v)
                                    .silent_through = v->silent_through,
                                    .crypto = sim_crypto(s, i)};
     check(err_ok(qbft_new(&v->core, &v->core_arena, &o, &v->guard)));
-    rebuild_tally(s, v);
+    sets_rebuild(s, v);
     v->dumb_through = v->guard.height > v->head + 1 ? v->guard.height : 0;
     const bool here = v->guard.height == v->head + 1;
     if (here && v->guard.prepared && !v->byz) sim_mark(s, MARK_RESUMED_LOCKED);

@@ -319,6 +319,7 @@ void sim_run(const struct sim_options *o, struct sim_result *result)
     s->o = *o;
     s->result = result;
     setup(s);
+    if (o->trace != NULL) plan_print(s, o->trace);
     while (!s->done && result->violation == V_NONE && s->heap_count != 0) {
         const struct event e = take(s);
         s->now_us = e.at_us;
@@ -328,7 +329,10 @@ void sim_run(const struct sim_options *o, struct sim_result *result)
         handle(s, &e);
         if (result->violation != V_NONE) break;
         if (!s->healed && s->top >= s->o.heights) sim_heal(s);
-        if (s->healed && check_alive(s)) s->done = true;
+        if (s->healed && check_alive(s)) {
+            s->done = true;
+            check_quiet(s);
+        }
         if (!s->done && s->now_us > s->deadline_us) {
             uint64_t low = SIM_FOREVER;
             size_t who = 0;

@@ -24,6 +24,9 @@
 #define SIM_MAX 100     ///< nodes
 #define SIM_HEIGHTS 512 ///< highest block of any run
 #define SIM_FAULTS 192  ///< scheduled faults of any run
+#define SIM_SETS 8      ///< validator sets that a run goes through
+#define SIM_SWITCHES 6  ///< entries of config.transitions
+#define SIM_LOST 64     ///< ranges of messages that the shrinker leaves out
 #define SIM_FOREVER UINT64_MAX
 
 // Virtual time: microseconds since the start of the run.
@@ -43,6 +46,7 @@ enum sim_stream {
     RNG_BYZ,
     RNG_DISK,
     RNG_WORK,
+    RNG_SETS,
     RNG_COUNT,
 };
 
@@ -79,6 +83,9 @@ enum feature {
     F_RELAY,       ///< messages are passed on
     F_IDLE,        ///< empty blocks come late or never
     F_BAD_BUILDER, ///< a correct node's builder now and then makes an invalid block
+    F_CONTRACT,    ///< a contract names the validators, from the start or later
+    F_TRANSITION,  ///< the genesis changes periods, timeouts, sets or their mode at some block
+    F_ON_DEMAND,   ///< no empty blocks at all
     F_COUNT,
 };
 const char *feature_name(enum feature f);
@@ -94,6 +101,8 @@ enum behaviour {
     B_SELECTIVE,    ///< votes only to some
     B_WITHHOLD,     ///< sends when the timeout is near
     B_RC_EMPTY,     ///< round changes that forget the lock
+    B_RC_STALE,     ///< ... that carry the oldest certificate that can be had
+    B_RC_SPLIT,     ///< ... with the lock to some and without to others
     B_RC_FORGED,    ///< ... with certificates that are none
     B_RC_CLAIM,     ///< ... prepared in rounds never reached
     B_JUSTIFY,      ///< proposals whose justification omits, repeats or mixes
@@ -145,6 +154,17 @@ struct sim_options {
     uint32_t without_behaviour;        ///< bit by enum behaviour
     uint8_t honest[SIM_MAX];           ///< Byzantine nodes made correct
     uint64_t dropped[SIM_FAULTS / 64]; ///< scheduled faults left out, by number
+    struct {
+        uint64_t from, to;
+    } lost[SIM_LOST]; ///< messages left out, by number: from .. to - 1
+    size_t lost_count;
+};
+
+/// A validator set that the network is on its way to.
+struct sim_set {
+    bool member[SIM_MAX]; ///< by node
+    size_t count;
+    address_t validators[SIM_MAX]; ///< ascending
 };
 
 /// Everything drawn before the first event.
@@ -162,10 +182,16 @@ struct plan {
     enum qbft_wire wire;
     uint64_t sync_us; ///< of a guard's save
     uint64_t tx_every_us;
-    uint64_t heal_us; ///< at the latest, faults stop
-    size_t sizes[6];  ///< of the validator set, one after another
+    uint64_t heal_us;       ///< at the latest, faults stop
+    bool liar[SIM_MAX];     ///< drawn as one, even if it is made honest
+    size_t queue_max;       ///< jobs of a signer that wait; what does not fit is lost
+    size_t sizes[SIM_SETS]; ///< of the validator set, one after another
     size_t size_count;
+    struct sim_set sets[SIM_SETS];
     uint64_t heights_per_size;
+    bool contract; ///< from the first block on
+    struct qbft_transition switches[SIM_SWITCHES];
+    size_t switch_count;
     struct fault faults[SIM_FAULTS];
     size_t fault_count;
 };
@@ -215,6 +241,7 @@ struct height_log {
     hash_t chosen; ///< a quorum may have committed it
     uint32_t chosen_round;
     const struct sim_block *final;
+    uint64_t set_tag; ///< of the validators of the next height; 0: nobody has asked yet
 };
 
 /// --- nodes
@@ -256,6 +283,7 @@ struct sim_node {
     uint64_t signer_free_us;
     uint64_t executor_free_us;
     struct persist_job *persisting; ///< oldest first
+    size_t persisting_count;
     uint64_t tx_seen;
     uint64_t poll_id;
     bool muted;
@@ -270,6 +298,9 @@ struct sim_node {
     const struct sim_block *chain[SIM_HEIGHTS + 1];
     struct qbft_tally tally; ///< of head + 1; rebuilt at start
     struct arena tally_arena;
+    bool has_tally;                ///< false while a contract has the validators
+    address_t validators[SIM_MAX]; ///< of head + 1
+    size_t validator_count;
 
     // For the checkers, over all lives.
     uint64_t said_height;
@@ -362,6 +393,12 @@ enum mark {
     MARK_SAVED_UNSENT,  ///< died with the record saved and nothing sent
     MARK_UNSAVED,       ///< died with a record that never reached the disk
     MARK_CONFLICT_SELF, ///< a node heard its own key elsewhere
+    MARK_BY_CONTRACT,   ///< a contract named another set than before
+    MARK_MODE_SWITCH,   ///< from votes to a contract, or back
+    MARK_SET_NAMED,     ///< a transition named the set
+    MARK_PERIOD_SWITCH, ///< a transition changed a period or a timeout
+    MARK_ON_DEMAND,     ///< nothing was to be done, so no block was made
+    MARK_QUEUE_FULL,    ///< the signer had no room for one more record
     MARK_COUNT,
 };
 const char *mark_name(enum mark m);
@@ -388,6 +425,8 @@ enum violation_kind {
     V_GUARD,   ///< the guard refuses what the core wants to say
     V_REFUSED, ///< a correct node's message is blamed
     V_LIVENESS,
+    V_IDLE, ///< does not fall back to the memory and work of a quiet network
+    V_PLAN, ///< the simulator itself broke the assumption that at most f lie
     V_KINDS,
 };
 const char *violation_name(enum violation_kind k);
@@ -494,26 +533,38 @@ bool disk_persisted(struct sim *s, struct sim_node *v, uint64_t *seq);
 /// The process is gone: the save under way is on disk or not.
 void disk_crash(struct sim *s, struct sim_node *v);
 
+/// --- sets.c
+
+/// The sets and the transitions of a run.
+void sets_plan(struct sim *s);
+/// Finds the validators of head + 1 anew, as after a start.
+void sets_rebuild(struct sim *s, struct sim_node *v);
+/// Follows a new head.
+void sets_follow(struct sim *s, struct sim_node *v);
+/// Whom to vote in or out. @return false if nobody
+bool sets_wish(const struct sim *s, const struct sim_node *v, address_t *who, bool *add);
+/// Whether a vote may pass without more than f of the set lying. Blocks with others are invalid
+/// here: nothing is proven about a network that more than f liars are voted into.
+bool sets_bears(struct sim *s, const struct sim_node *v, const address_t *who, bool add);
+
 /// --- blocks.c
 
 void blocks_genesis(struct sim *s);
-struct sim_block *block_decode(struct sim *s, bytes_t raw);
+struct sim_block *sim_block_decode(struct sim *s, bytes_t raw);
 /// What the builder makes. Empty if nothing is worth a block.
-bytes_t block_build(struct sim *s, struct sim_node *v, uint32_t round, uint64_t timestamp_s,
-                    bool allow_empty);
+bytes_t sim_block_build(struct sim *s, struct sim_node *v, uint32_t round, uint64_t timestamp_s,
+                        bool allow_empty);
 /// Production header rules and the state's root.
-err_t block_check(struct sim *s, const struct sim_node *v, const struct qbft_block *b, bool sealed,
-                  uint64_t now_ms);
+err_t sim_block_check(struct sim *s, const struct sim_node *v, const struct qbft_block *b,
+                      bool sealed, uint64_t now_ms);
 /// The same block sealed.
-struct sim_block *block_seal(struct sim *s, const struct qbft_block *b, uint32_t round,
-                             const secp_sig_t *seals, size_t count);
+struct sim_block *sim_block_seal(struct sim *s, const struct qbft_block *b, uint32_t round,
+                                 const secp_sig_t *seals, size_t count);
 /// Another block of the same height and proposer; `how` picks what is wrong with it.
-enum block_twist { TWIST_SALT, TWIST_ROOT, TWIST_GAS, TWIST_TIME, TWIST_VOTE, TWIST_VALIDATORS };
-bytes_t block_twist(struct sim *s, const struct qbft_block *b, enum block_twist how, uint64_t salt,
-                    const address_t *coinbase, uint32_t round);
-uint64_t block_tx_done(const struct sim_block *b);
-/// The validator set that the network is on its way to: whom to vote in or out.
-bool blocks_wish(const struct sim *s, const struct sim_node *v, address_t *who, bool *add);
+enum twist { TWIST_SALT, TWIST_ROOT, TWIST_GAS, TWIST_TIME, TWIST_VOTE, TWIST_VALIDATORS };
+bytes_t sim_block_twist(struct sim *s, const struct qbft_block *b, enum twist how, uint64_t salt,
+                        const address_t *coinbase, uint32_t round);
+uint64_t sim_block_tx_done(const struct sim_block *b);
 
 /// --- net.c
 
@@ -561,6 +612,8 @@ void check_after(struct sim *s, struct sim_node *v, const struct qbft_event *ev,
                  const struct step_memory *m);
 /// Whether every correct node made progress after the healing.
 bool check_alive(const struct sim *s);
+/// ... and that nothing is left of the trouble.
+void check_quiet(struct sim *s);
 
 /// --- shrink.c
 
