@@ -250,6 +250,25 @@ sim: $(OUT)/cairn-sim ## the simulator: seeds that failed once, then a campaign 
 	$(Q)$< --campaign $(SIM) --jobs 2
 SIM ?= ci
 
+# The same seeds as other compilers see them: the simulator and the core are compiled anew, the rest
+# is as shipped. A run must not depend on what a compiler may choose.
+TWINS ?= gcc-O0 $(if $(shell command -v clang-14 2>/dev/null),clang-14-O2)
+twin_flags = -$(lastword $(subst -, ,$(1)))
+twin_cc = $(patsubst %$(call twin_flags,$(1)),%,$(1))
+define twin_rule
+$$(OUT)/twin/$(1)/%.o: %.c $$(OUT)/flags
+	@mkdir -p $$(@D)
+	$$(call say,TWIN,$(1) $$<)$(call twin_cc,$(1)) $$(COMMON) $(call twin_flags,$(1)) -fPIE -c -o $$@ $$<
+$$(OUT)/twin/$(1)/cairn-sim: $$(patsubst %.c,$$(OUT)/twin/$(1)/%.o,$$(wildcard test/sim/*.c consensus/qbft/*.c)) $$(call libs_of,consensus)
+	$$(call say,LINK,$$@)$$(link_quick) $$^ $$(call extra_of,consensus)
+endef
+$(foreach T,$(TWINS),$(eval $(call twin_rule,$(T))))
+TWIN_PROGRAMS := $(foreach T,$(TWINS),$(OUT)/twin/$(T)/cairn-sim)
+
+.PHONY: sim-twins
+sim-twins: $(OUT)/cairn-sim $(TWIN_PROGRAMS) ## seeds run alike whatever compiled them (TWINS='gcc-O0 gcc-O3 clang-14-O2')
+	$(Q)test/sim/twins.sh $^
+
 mutants: $(MUTANT_PROGRAMS) ## planted bugs: the simulator must find each within 2,000 seeds
 	$(Q)test/sim/mutants.sh $^
 
@@ -280,7 +299,7 @@ B ?=
 bench: all tools $(BENCHES)
 	$(Q)test/bench/run.sh $(OUT)/bench $(B)
 
--include $(shell find $(OUT)/obj $(OUT)/crash -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT)/obj $(OUT)/crash $(OUT)/twin -name '*.d' 2>/dev/null)
 
 # ---- small tools that tests use -------------------------------------------------------------
 

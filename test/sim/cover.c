@@ -96,6 +96,8 @@ const char *mark_name(enum mark m)
         [MARK_PERIOD_SWITCH] = "period changed by a transition",
         [MARK_ON_DEMAND] = "no block without demand",
         [MARK_QUEUE_FULL] = "signer's queue full",
+        [MARK_STORE_FULL] = "no space for a block",
+        [MARK_STORE_FAILED] = "block not written",
     };
     return names[m];
 }

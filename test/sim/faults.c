@@ -39,7 +39,7 @@ static void draw_features(struct sim *s)
     static const struct {
         enum feature feature;
         uint64_t per_mille;
-    } shares[] = {{F_SET_CHANGE, 500},
+    } shares[] = {{F_SET_CHANGE, 560},
                   {F_BYZANTINE, 650},
                   {F_CONTRACT, 200},
                   {F_TRANSITION, 250},
@@ -324,7 +324,10 @@ void fault_begin(struct sim *s, size_t i)
         s->clogged_until[f->node][rng_below(&r, s->n)] = s->now_us + f->lasts_us;
         return;
     case FAULT_DISK_FAILS:
-        v->guard_fails = true;
+        if (rng_chance(&r, 600))
+            v->guard_fails = true;
+        else
+            v->store_fails = true;
         return;
     case FAULT_DISK_FULL:
         v->disk_full_until = s->now_us + f->lasts_us;
@@ -397,7 +400,7 @@ void sim_heal(struct sim *s)
     for (size_t i = 0; i < s->n; i++) {
         struct sim_node *v = &s->nodes[i];
         v->clock_offset_us = v->clock_drift_ppm = 0;
-        v->guard_fails = false;
+        v->guard_fails = v->store_fails = false;
         v->disk_full_until = 0;
         if (v->paused_until > from_us) from_us = v->paused_until;
         if (!v->up) sim_post(s, s->now_us + 10 * US_MS, EV_START, i);

@@ -312,10 +312,38 @@ static void import(struct sim *s, struct sim_node *v, const struct sim_block *b,
     tell_head(s, v);
 }
 
+/// Whether the store takes a block now. Without space the executor waits, and all its other work
+/// with it; a write that fails otherwise ends the process.
+static bool store_takes(struct sim *s, struct sim_node *v)
+{
+    if (v->store_fails) {
+        v->store_fails = false;
+        sim_mark(s, MARK_STORE_FAILED);
+        sim_trace(s, "v%zu ! store: the write fails", sim_index(s, v));
+        node_crash(s, v);
+        return false;
+    }
+    if (s->now_us >= v->disk_full_until) return true;
+    sim_mark(s, MARK_STORE_FULL);
+    if (v->executor_free_us < s->now_us + US_S) v->executor_free_us = s->now_us + US_S;
+    return false;
+}
+
+/// A block that was decided here is to be written.
+static void on_committed(struct sim *s, struct sim_node *v, const struct event *e)
+{
+    if (e->commit.block->b.header.number != v->head + 1) return;
+    if (store_takes(s, v))
+        import(s, v, e->commit.block, true);
+    else if (v->up)
+        sim_post_alive(s, s->now_us + US_S, EV_COMMITTED, sim_index(s, v))->commit = e->commit;
+}
+
 static void on_blocks(struct sim *s, struct sim_node *v, const struct event *e)
 {
     const struct sim_block *b = e->blocks.block;
     const uint64_t number = b->b.header.number;
+    if (s->now_us < v->disk_full_until) return; // the executor waits: no more is asked for
     if (number > v->head + 1 && number < v->head + 64) {
         net_ask(s, sim_index(s, v), e->blocks.from, v->head + 1);
         return;
@@ -327,6 +355,7 @@ static void on_blocks(struct sim *s, struct sim_node *v, const struct event *e)
                   e->blocks.from, err.why);
         return;
     }
+    if (!store_takes(s, v)) return;
     sim_mark(s, MARK_SYNCED);
     import(s, v, b, false);
 }
@@ -452,7 +481,7 @@ void node_handle(struct sim *s, struct sim_node *v, const struct event *e)
         on_checked(s, v, e);
         return;
     case EV_COMMITTED:
-        if (e->commit.block->b.header.number == v->head + 1) import(s, v, e->commit.block, true);
+        on_committed(s, v, e);
         return;
     case EV_BLOCK_TIMER:
         if (e->id == v->block_timer_id) node_look(s, v);

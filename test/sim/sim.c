@@ -12,6 +12,7 @@
 
 #define ARENA_BYTES ((size_t)16 << 30)
 #define SCRATCH_BYTES ((size_t)256 << 20)
+#define MOST_EVENTS 40000000 ///< of one run; the longest need a few millions
 
 /// --- the queue: a heap by (time, number)
 
@@ -327,13 +328,13 @@ void sim_run(const struct sim_options *o, struct sim_result *result)
         sim_mix(s, e.at_us);
         sim_mix(s, (uint64_t)e.kind << 32 | e.node);
         handle(s, &e);
+        if (result->counts.events > MOST_EVENTS)
+            sim_violate(s, V_BOUNDS, "%d events: something feeds itself", MOST_EVENTS);
         if (result->violation != V_NONE) break;
         if (!s->healed && s->top >= s->o.heights) sim_heal(s);
-        if (s->healed && check_alive(s)) {
-            s->done = true;
-            check_quiet(s);
-        }
-        if (!s->done && s->now_us > s->deadline_us) {
+        const bool alive = s->healed && check_alive(s);
+        if (alive && check_quiet(s, s->now_us > s->deadline_us)) s->done = true;
+        if (!alive && s->now_us > s->deadline_us) {
             uint64_t low = SIM_FOREVER;
             size_t who = 0;
             for (size_t i = 0; i < s->n; i++) {

@@ -123,8 +123,8 @@ enum fault_kind {
     FAULT_PAUSE,
     FAULT_PARTITION,
     FAULT_CLOG,
-    FAULT_DISK_FAILS, ///< the next write ends the process
-    FAULT_DISK_FULL,  ///< writes are refused for a while
+    FAULT_DISK_FAILS, ///< the next write of the guard or of the store ends the process
+    FAULT_DISK_FULL,  ///< both refuse writes for a while
     FAULT_OLD_STORE,
     FAULT_GUARD_LOST,
     FAULT_CLOCK,
@@ -291,6 +291,7 @@ struct sim_node {
     // On disk.
     struct guard_record guard;
     bool guard_fails; ///< the next save ends the process
+    bool store_fails; ///< the next block to be written does
     uint64_t disk_full_until;
     uint64_t silent_through; ///< written when a guard is made anew
     uint64_t dumb_through;   ///< in memory: the guard was ahead of the chain at the start
@@ -399,6 +400,8 @@ enum mark {
     MARK_PERIOD_SWITCH, ///< a transition changed a period or a timeout
     MARK_ON_DEMAND,     ///< nothing was to be done, so no block was made
     MARK_QUEUE_FULL,    ///< the signer had no room for one more record
+    MARK_STORE_FULL,    ///< no space for a block
+    MARK_STORE_FAILED,  ///< a block could not be written
     MARK_COUNT,
 };
 const char *mark_name(enum mark m);
@@ -613,7 +616,8 @@ void check_after(struct sim *s, struct sim_node *v, const struct qbft_event *ev,
 /// Whether every correct node made progress after the healing.
 bool check_alive(const struct sim *s);
 /// ... and that nothing is left of the trouble.
-void check_quiet(struct sim *s);
+/// @param report  it is a violation
+bool check_quiet(struct sim *s, bool report);
 
 /// --- shrink.c
 
