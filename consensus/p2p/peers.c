@@ -69,10 +69,22 @@ static bool is_validator(const struct peers *p, const address_t *address)
     return false;
 }
 
-/// Nobody minds if this one is forgotten.
-static bool forgettable(const struct known *k, uint64_t now_ms)
+/// One that may be forgotten: the network does not need him, and there is no line.
+static bool forgettable(const struct known *k)
 {
-    return !k->is_static && k->lines == 0 && !k->calling && now_ms >= k->banned_until_ms;
+    return !k->is_static && k->lines == 0 && !k->calling;
+}
+
+/// Whom to forget: who is not banned, or whose ban ends first. NULL if all matter.
+static struct known *least_known(struct peers *p)
+{
+    struct known *least = NULL;
+    for (size_t i = 0; i < p->count; i++) {
+        struct known *k = &p->known[i];
+        if (forgettable(k) && (least == NULL || k->banned_until_ms < least->banned_until_ms))
+            least = k;
+    }
+    return least;
 }
 
 /// The entry of a key, made if need be; NULL if all places are taken by those that matter.
@@ -80,10 +92,7 @@ static struct known *take(struct peers *p, const secp_pubkey_t *id, uint64_t now
 {
     struct known *k = find(p, id);
     if (k != NULL) return k;
-    if (p->count < PEERS_KNOWN_MAX) k = &p->known[p->count++];
-    for (size_t i = 0; k == NULL && i < p->count; i++) {
-        if (forgettable(&p->known[i], now_ms)) k = &p->known[i];
-    }
+    k = p->count < PEERS_KNOWN_MAX ? &p->known[p->count++] : least_known(p);
     if (k == NULL) return NULL;
     *k = (struct known){
         .id = *id, .points = PEERS_POINTS, .points_at_ms = now_ms, .address = secp_address(id)};
@@ -194,33 +203,59 @@ size_t peers_lines(const struct peers *p)
     return count;
 }
 
-bool peers_on_line(struct peers *p, const secp_pubkey_t *id, bool we_called, uint64_t now_ms,
-                   enum p2p_reason *why, bool *other_goes)
+/// A second line with a node: does it take the place of the first one?
+static bool replaces(const struct peers *p, const struct known *k, bool we_called, uint64_t now_ms)
 {
-    *other_goes = false;
+    const bool lower_is_self = memcmp(p->self.b, k->id.b, sizeof k->id.b) < 0;
+    const bool keep_ours = lower_is_self ? !k->we_called && we_called : k->we_called && !we_called;
+    // Nobody calls whom he is connected to: a later line means that the other side has lost this.
+    const bool lost = now_ms - k->since_ms > PEERS_AT_ONCE_MS;
+    return k->lines == 1 && (keep_ours || lost);
+}
+
+bool peers_would_take(const struct peers *p, const secp_pubkey_t *id, bool we_called,
+                      uint64_t now_ms, enum p2p_reason *why)
+{
     *why = P2P_SELF;
     if (same(id, &p->self)) return false;
     *why = P2P_REQUESTED;
     if (!peers_allowed(p, id)) return false;
     *why = P2P_TOO_MANY;
-    struct known *k = take(p, id, now_ms);
-    if (k == NULL || now_ms < k->banned_until_ms) return false;
-    if (k->lines == 0 && !k->is_static && !k->is_validator && strangers(p) >= p->max_peers)
-        return false;
-    if (k->lines != 0) {
+    const struct known *k = find(p, id);
+    if (k != NULL && now_ms < k->banned_until_ms) return false;
+    if (k != NULL && k->lines != 0) {
         *why = P2P_ALREADY;
-        const bool lower_is_self = memcmp(p->self.b, id->b, sizeof id->b) < 0;
-        const bool keep_ours =
-            lower_is_self ? !k->we_called && we_called : k->we_called && !we_called;
-        // Nobody calls whom he is connected to: a later line means that the other side has lost this.
-        const bool lost = now_ms - k->since_ms > PEERS_AT_ONCE_MS;
-        if (k->lines > 1 || !(keep_ours || lost)) return false;
-        *other_goes = true;
+        return replaces(p, k, we_called, now_ms);
     }
+    const address_t address = secp_address(id);
+    const bool expected = (k != NULL && k->is_static) || is_validator(p, &address);
+    return expected || strangers(p) < p->max_peers;
+}
+
+bool peers_on_line(struct peers *p, const secp_pubkey_t *id, bool we_called, uint64_t now_ms,
+                   enum p2p_reason *why, bool *other_goes)
+{
+    *other_goes = false;
+    if (!peers_would_take(p, id, we_called, now_ms, why)) return false;
+    *why = P2P_TOO_MANY;
+    struct known *k = take(p, id, now_ms);
+    if (k == NULL) return false;
+    *other_goes = k->lines != 0;
     k->lines++;
     k->we_called = we_called;
     k->since_ms = now_ms;
     return true;
+}
+
+static void ban(struct known *k, uint64_t now_ms)
+{
+    if (!k->is_static && !k->is_validator) k->banned_until_ms = now_ms + PEERS_BAN_MS;
+}
+
+void peers_ban(struct peers *p, const secp_pubkey_t *id, uint64_t now_ms)
+{
+    struct known *k = take(p, id, now_ms);
+    if (k != NULL) ban(k, now_ms);
 }
 
 void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool breach,
@@ -237,7 +272,7 @@ void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool 
     k->backoff_ms = k->backoff_ms == 0 ? PEERS_BACKOFF_MIN_MS : 2 * k->backoff_ms;
     if (k->backoff_ms > PEERS_BACKOFF_MAX_MS) k->backoff_ms = PEERS_BACKOFF_MAX_MS;
     k->call_at_ms = now_ms + k->backoff_ms;
-    if (breach && !k->is_static && !k->is_validator) k->banned_until_ms = now_ms + PEERS_BAN_MS;
+    if (breach) ban(k, now_ms);
 }
 
 bool peers_take_points(struct peers *p, const secp_pubkey_t *id, int points, uint64_t now_ms)

@@ -15,7 +15,8 @@
 /// Points: everybody has 100. Useless answers cost 10, points come back with time; without points
 /// a line is cut. A breach of protocol cuts it at once. A stranger is then left alone for ten
 /// minutes; a static node or a validator only as long as its backoff, for without them the network
-/// stops.
+/// stops. Keys cost nothing, so a crowd of banned ones takes no places: the ban that ends first is
+/// forgotten for somebody new.
 ///
 /// Pure; time comes in. Owner: the loop's thread.
 
@@ -64,8 +65,13 @@ bool peers_next_call(struct peers *p, struct enode *out, uint64_t now_ms);
 /// When to ask again; UINT64_MAX: when something changes.
 uint64_t peers_deadline(const struct peers *p);
 
-/// May this key have a line, which `we_called`? Asked when the key is known. With true the line
-/// counts until peers_off_line.
+/// Would this key be given a line now? Asked of a caller whose key is not proved yet, so nothing is
+/// remembered. @param[out] why  the reason to give if not
+bool peers_would_take(const struct peers *p, const secp_pubkey_t *id, bool we_called,
+                      uint64_t now_ms, enum p2p_reason *why);
+
+/// May this key, which is proved, have a line, which `we_called`? With true the line counts until
+/// peers_off_line.
 /// @param[out] why        the reason to give if not
 /// @param[out] other_goes true: there is another line with that key, which must go
 bool peers_on_line(struct peers *p, const secp_pubkey_t *id, bool we_called, uint64_t now_ms,
@@ -75,6 +81,9 @@ bool peers_on_line(struct peers *p, const secp_pubkey_t *id, bool we_called, uin
 /// @param was_on  it counted as a line
 void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool breach,
                     uint64_t now_ms);
+
+/// A breach by a key that is proved and has no line (yet): a stranger is left alone for a while.
+void peers_ban(struct peers *p, const secp_pubkey_t *id, uint64_t now_ms);
 
 /// A useless answer. @return false if that was the last point: the line must be cut
 bool peers_take_points(struct peers *p, const secp_pubkey_t *id, int points, uint64_t now_ms);

@@ -10,6 +10,8 @@
 #define P2P_VERSION 5U ///< from which on payloads are packed; nobody speaks an older one
 #define FIRST_ID 0x10U
 #define CAPABILITIES_MAX 64U
+#define WAITING_COSTS 256U               ///< memory of a message that waits, beside its bytes
+#define KEPT_BYTES ((size_t)1024 * 1024) ///< a larger buffer is given back once it is empty
 
 enum base_id { ID_HELLO = 0, ID_DISCONNECT = 1, ID_PING = 2, ID_PONG = 3 };
 
@@ -49,6 +51,7 @@ struct session {
     uint16_t listen_port;
     bool has_peer;
     bool has_header; ///< of the frame at in_at
+    bool proved;     ///< a frame has come: the handshake's keys are at the other end now
     bool pinged;     ///< since the last that was heard
     bool told_closed;
     bool by_peer; ///< who ended it
@@ -138,13 +141,19 @@ void p2p_packet_free(struct p2p_packet *packet)
     free(packet);
 }
 
+/// What a waiting packet takes of the queue: small ones take more memory than they have bytes.
+static size_t cost_of(const struct p2p_packet *packet)
+{
+    return packet->packed.len + WAITING_COSTS;
+}
+
 static void queue_drop(struct session *s, enum p2p_urgency urgency)
 {
     struct queue_of *q = &s->waiting[urgency];
     while (q->first != NULL) {
         struct waiting *w = q->first;
         q->first = w->next;
-        s->waiting_bytes -= w->packet->packed.len;
+        s->waiting_bytes -= cost_of(w->packet);
         p2p_packet_free(w->packet);
         free(w);
     }
@@ -154,11 +163,11 @@ static void queue_drop(struct session *s, enum p2p_urgency urgency)
 static err_t enqueue(struct session *s, unsigned id, struct p2p_packet *packet,
                      enum p2p_urgency urgency)
 {
-    const size_t len = packet->packed.len;
-    if (len > SESSION_QUEUE_MAX - s->waiting_bytes) {
+    const size_t cost = cost_of(packet);
+    if (cost > SESSION_QUEUE_MAX - s->waiting_bytes) {
         if (urgency == P2P_WHENEVER) return FAIL(FULL, "session: the queue is full");
         queue_drop(s, P2P_WHENEVER);
-        if (len > SESSION_QUEUE_MAX - s->waiting_bytes) {
+        if (cost > SESSION_QUEUE_MAX - s->waiting_bytes) {
             session_close(s, P2P_REQUESTED, "it does not read what it is sent");
             return FAIL(FULL, "session: the peer does not read");
         }
@@ -168,7 +177,7 @@ static err_t enqueue(struct session *s, unsigned id, struct p2p_packet *packet,
     w->id = id;
     w->packet = packet;
     packet->shares++;
-    s->waiting_bytes += len;
+    s->waiting_bytes += cost;
     *s->waiting[urgency].end = w;
     s->waiting[urgency].end = &w->next;
     return OK;
@@ -482,9 +491,11 @@ static bool next_frame(struct session *s, bytes_t *data)
         const size_t max =
             s->state == STATE_HELLO ? SESSION_HELLO_MAX : snappy_packed_max(SESSION_MESSAGE_MAX);
         if (!err_ok(err) || s->frame_size == 0 || s->frame_size > 1 + max) {
+            s->proved = s->proved || err_ok(err);
             breach(s, err_ok(err) ? "a frame is larger than allowed, or empty" : err.why);
             return false;
         }
+        s->proved = true;
     }
     const size_t body = rlpx_body_size(s->frame_size);
     if (unread(s) < body) return false;
@@ -544,7 +555,6 @@ static bool on_frame(struct session *s, bytes_t data, struct session_event *out)
         on_disconnect(s, packed);
         return false;
     }
-    if (s->plain.cap > (size_t)1024 * 1024) buf_deinit(&s->plain);
     buf_clear(&s->plain);
     const err_t err = snappy_unpack(&s->plain, packed, SESSION_MESSAGE_MAX);
     if (!err_ok(err)) {
@@ -598,9 +608,20 @@ static bool advance(struct session *s, struct session_event *out, bool *more)
     unreachable("session state");
 }
 
+/// What was told before is of no use any more; neither is room for it that is rarely needed.
+static void give_back(struct session *s)
+{
+    if (s->plain.cap > KEPT_BYTES) buf_deinit(&s->plain);
+    if (s->in.cap > KEPT_BYTES && unread(s) == 0) {
+        buf_deinit(&s->in);
+        s->in_at = 0;
+    }
+}
+
 bool session_next(struct session *s, struct session_event *out)
 {
     bool more = true;
+    give_back(s);
     while (more) {
         if (advance(s, out, &more)) return true;
     }
@@ -645,7 +666,7 @@ static bool write_next(struct session *s, struct buf *out)
             return false;
         q->first = w->next;
         if (q->first == NULL) q->end = &q->first;
-        s->waiting_bytes -= w->packet->packed.len;
+        s->waiting_bytes -= cost_of(w->packet);
         p2p_packet_free(w->packet);
         free(w);
         return true;
@@ -728,6 +749,11 @@ unsigned session_speaks(const struct session *s, enum p2p_protocol protocol)
 const char *session_client(const struct session *s)
 {
     return s->peer_client;
+}
+
+bool session_proved(const struct session *s)
+{
+    return s->proved;
 }
 
 bool session_ended(const struct session *s)

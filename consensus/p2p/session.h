@@ -16,8 +16,12 @@
 /// the order of their names. A wrong order would shift all ids, so it is computed here once.
 ///
 /// Bounded: a handshake packet is 2 KiB, a Hello 2 KiB, a message 10 MiB; memory grows only with
-/// bytes that have come. What waits to be sent is at most SESSION_QUEUE_MAX: transactions are left
-/// out first; a peer that does not read is left.
+/// bytes that have come. What waits to be sent takes at most SESSION_QUEUE_MAX of memory:
+/// transactions are left out first; a peer that does not read is left.
+///
+/// An auth packet that somebody has recorded can be sent again by anybody: SESSION_EV_KEY says who
+/// seems to call. That he does is known with the first frame (session_proved), whose keys need
+/// the secret behind the packet.
 ///
 /// Pure: time and randomness come in. Owner: the loop's thread.
 
@@ -104,7 +108,7 @@ void session_receive(struct session *s, bytes_t in, uint64_t now_ms);
 
 struct session_event {
     enum session_event_kind {
-        SESSION_EV_KEY,     ///< the caller proved his key: session_accept or session_close
+        SESSION_EV_KEY, ///< a caller with this key, or a recording: session_accept or session_close
         SESSION_EV_OPEN,    ///< Hello done: session_speaks tells what
         SESSION_EV_MESSAGE, ///< valid until the next call on this session
         SESSION_EV_CLOSED,  ///< nothing follows; the line may be cut once all output is sent
@@ -154,6 +158,8 @@ uint64_t session_deadline(const struct session *s);
 
 /// The peer's node key; NULL before it is known.
 const secp_pubkey_t *session_peer(const struct session *s);
+/// Whether the other end has the secrets of this very handshake: a frame of it has come.
+bool session_proved(const struct session *s);
 /// The version spoken, 0 if the protocol is not shared or the session is not open.
 unsigned session_speaks(const struct session *s, enum p2p_protocol protocol);
 /// The peer's name for itself, "" before Hello. Printable ASCII.

@@ -186,6 +186,65 @@ Test(peers, points_and_bans)
     cr_expect(on(2, false, 1), "a validator is needed");
 }
 
+/// Goal: what a caller has not proved changes nothing: a recorded handshake of a validator neither
+/// takes his line nor keeps him from having one.
+Test(peers, a_recording_changes_nothing)
+{
+    enum p2p_reason why;
+    const struct enode one = node_of(1);
+    struct enode n;
+    cr_assert(err_ok(peers_add_static(p, &one, 0)));
+    for (uint64_t now = 0; now < 100; now++)
+        cr_expect(peers_would_take(p, &ids[1], false, now, &why));
+    cr_expect_eq(peers_lines(p), 0);
+    cr_expect(peers_next_call(p, &n, 100), "he is called as before");
+    cr_expect(on(1, true, 200));
+    cr_expect_not(peers_would_take(p, &ids[1], false, 300, &why) && !on(1, false, 300));
+    cr_expect_eq(peers_lines(p), 1);
+    cr_expect_not(peers_would_take(p, &ids[0], false, 0, &why));
+    cr_expect_eq(why, P2P_SELF);
+    peers_ban(p, &ids[2], 1000);
+    cr_expect_not(peers_would_take(p, &ids[2], false, 1000, &why));
+    cr_expect_eq(why, P2P_TOO_MANY);
+    cr_expect(peers_would_take(p, &ids[2], false, 1000 + PEERS_BAN_MS, &why));
+    peers_ban(p, &ids[1], 1000);
+    cr_expect_neq((peers_would_take(p, &ids[1], false, 9000, &why), why), P2P_TOO_MANY,
+                  "a static node is never banned");
+}
+
+static secp_pubkey_t crowd_id(uint32_t i)
+{
+    secp_pubkey_t id;
+    memset(&id, 0, sizeof id);
+    memcpy(id.b, &i, sizeof i);
+    id.b[63] = 7;
+    return id;
+}
+
+/// Goal: keys cost nothing, so any number of banned ones keeps nobody else out, and the latest bans
+/// are the ones that hold.
+Test(peers, a_crowd_of_banned_keys)
+{
+    enum p2p_reason why;
+    bool goes;
+    for (uint32_t i = 0; i < 3 * PEERS_KNOWN_MAX; i++) {
+        const secp_pubkey_t id = crowd_id(i);
+        cr_assert(peers_on_line(p, &id, false, i, &why, &goes), "%u", i);
+        peers_off_line(p, &id, true, true, i);
+    }
+    const uint64_t now = 3 * PEERS_KNOWN_MAX;
+    const secp_pubkey_t last = crowd_id(3 * PEERS_KNOWN_MAX - 1);
+    const secp_pubkey_t recent = crowd_id(2 * PEERS_KNOWN_MAX + 1);
+    cr_expect_not(peers_would_take(p, &last, false, now, &why));
+    cr_expect_not(peers_would_take(p, &recent, false, now, &why));
+    const address_t three = secp_address(&ids[3]);
+    peers_set_validators(p, &three, 1);
+    cr_expect(on(3, false, now), "a validator who was not known");
+    cr_expect(on(4, false, now), "and a stranger");
+    const struct enode five = node_of(5);
+    cr_expect(err_ok(peers_add_static(p, &five, now)));
+}
+
 /// Goal: strangers do not push out what matters, and are forgotten.
 Test(peers, crowd)
 {

@@ -193,6 +193,58 @@ Test(session, queue_is_bounded)
     session_free(b);
 }
 
+/// Goal: the smallest messages fill the queue by what they take of memory, not by their bytes: who
+/// asks for millions of little answers and reads none of them costs no more than anybody else.
+Test(session, small_messages_fill_the_queue_too)
+{
+    struct session *a = caller(&id_b);
+    struct session *b = called();
+    struct told ta = {.len = 0};
+    struct told tb = {.len = 0};
+    meet(a, b, &ta, &tb, 4096);
+    size_t fit = 0;
+    while (err_ok(session_send_bytes(a, P2P_ETH, 9, LIT("\xc0"), P2P_WHENEVER))) fit++;
+    cr_expect_leq(fit, SESSION_QUEUE_MAX / 256);
+    cr_expect_geq(fit, 10000);
+    size_t urgent = 0;
+    while (err_ok(session_send_bytes(a, P2P_ETH, 9, LIT("\xc0"), P2P_URGENT))) urgent++;
+    cr_expect_leq(urgent, SESSION_QUEUE_MAX / 256);
+    cr_expect(session_ended(a), "it does not read");
+    session_free(a);
+    session_free(b);
+}
+
+/// Goal: an auth packet that was recorded names its caller but proves nothing; a frame does.
+Test(session, a_recording_proves_nothing)
+{
+    struct session *a = caller(&id_b);
+    struct session *b = called();
+    struct session *again = called();
+    struct told ta = {.len = 0};
+    struct told tb = {.len = 0};
+    struct buf auth;
+    buf_init(&auth, 4096);
+    session_output(a, &auth, 4096);
+    session_receive(b, buf_bytes(&auth), 1000);
+    listen_to(b, &tb);
+    cr_expect_not(session_proved(b));
+    meet(a, b, &ta, &tb, 4096);
+    cr_expect_str_eq(tb.text, "key open ");
+    cr_expect(session_proved(b) && session_proved(a));
+
+    struct told tc = {.len = 0};
+    session_receive(again, buf_bytes(&auth), 1000);
+    uint8_t noise[64] = {1};
+    session_receive(again, BYTES_OF(noise), 1000);
+    listen_to(again, &tc);
+    cr_expect_str_eq(tc.text, "key closed(2 us) ");
+    cr_expect_not(session_proved(again));
+    buf_deinit(&auth);
+    session_free(a);
+    session_free(b);
+    session_free(again);
+}
+
 /// Goal: wherever the line is cut or a bit changed, nobody crashes, and after the handshake the
 /// side that sees it ends.
 Test(session, damaged_handshakes)
