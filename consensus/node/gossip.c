@@ -47,9 +47,15 @@ struct announcement {
     struct peering *peering;
     uint64_t number;
     hash_t hash;
+    bool syncing;
     err_t err;
     struct buf message;
 };
+
+static bool is_to_be_told(const struct peer *q, uint64_t number, const hash_t *hash, bool syncing)
+{
+    return !(syncing && q->height >= number) && !peer_knows_block(q, hash);
+}
 
 static void announcement_free(struct task *t)
 {
@@ -66,7 +72,7 @@ static void announce(struct task *t)
     struct peer *next = NULL;
     for (struct peer *q = peering_next(a->peering, NULL); q != NULL && packet != NULL; q = next) {
         next = peering_next(a->peering, q);
-        if (peer_knows_block(q, &a->hash)) continue;
+        if (!is_to_be_told(q, a->number, &a->hash, a->syncing)) continue;
         peer_learns_block(q, &a->hash);
         conn_send_packet(q->conn, P2P_ETH, ETH_NEW_BLOCK, packet, P2P_ANSWER);
     }
@@ -84,15 +90,18 @@ static void prepare(struct task *t)
     loop_post_task(a->peering->node->loop, t);
 }
 
-void gossip_block(struct peering *p, uint64_t number, const hash_t *hash)
+void gossip_block(struct peering *p, uint64_t number, const hash_t *hash, bool syncing)
 {
     bool anybody = false;
     for (struct peer *q = peering_next(p, NULL); q != NULL && !anybody; q = peering_next(p, q))
-        anybody = !peer_knows_block(q, hash);
+        anybody = is_to_be_told(q, number, hash, syncing);
     struct announcement *a = anybody ? calloc(1, sizeof *a) : NULL;
     if (a == NULL) return;
-    *a = (struct announcement){
-        .task = {prepare, announcement_free}, .peering = p, .number = number, .hash = *hash};
+    *a = (struct announcement){.task = {prepare, announcement_free},
+                               .peering = p,
+                               .number = number,
+                               .hash = *hash,
+                               .syncing = syncing};
     buf_init(&a->message, BLOCK_BYTES);
     (void)desk_put(p->clerk, &a->task); // a full desk: those behind ask by themselves
 }
@@ -199,7 +208,11 @@ void peering_on_txs(struct peering *p, const hash_t *hashes, size_t count, uint6
     for (struct peer *q = peering_next(p, NULL); q != NULL; q = peering_next(p, q)) peers++;
     hash_t *news = peers == 0 || count == 0 ? NULL : calloc(count, sizeof *news);
     if (news == NULL) return;
-    for (size_t i = 0; i < count; i++) (void)map_delete(&p->wanted, &hashes[i]);
+    const uint64_t now = peering_now(p);
+    for (size_t i = 0; i < count; i++) {
+        struct wanted *w = map_get(&p->wanted, &hashes[i]);
+        if (w != NULL) *w = (struct wanted){now, true};
+    }
     // Whole ones to some, beginning with another peer each time.
     const size_t whole = some_of(peers);
     const size_t start = hashes[0].b[0] % peers;

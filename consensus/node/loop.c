@@ -53,6 +53,7 @@ struct loop {
     struct peering *peering;            ///< NULL without p2p
     const struct qbft_message *in_hand; ///< the peer's message that the core is looking at
     uint64_t in_hand_from;              ///< the line it came over
+    bool is_refused;                    ///< the core has refused it
     pthread_t thread;
     bool running;
 
@@ -214,7 +215,11 @@ static void act(struct loop *l, const struct qbft_effect *e)
         return;
     case QBFT_FX_BLAME:
         log_blame(e);
-        if (l->in_hand != NULL) peering_blame(l->peering, l->in_hand_from, e->blame.why);
+        if (l->in_hand == NULL) return;
+        if (l->is_refused)
+            peering_blame(l->peering, l->in_hand_from, e->blame.why);
+        else // it has only brought to light what somebody else has done
+            peering_blame_author(l->peering, l->in_hand_from, &e->blame.author, e->blame.why);
         return;
     case QBFT_FX_EVIDENCE:
         if (!evidence_add(n->evidence, e->evidence.a, e->evidence.b, loop_now_ms(l) / 1000)) return;
@@ -265,6 +270,7 @@ static void step(struct loop *l, struct qbft_event *ev)
                          ev->message.message->main.sequence, ev->now_ms);
     if (ev->kind == QBFT_EV_NEW_BLOCK) stall_on_head(&l->stall, ev->now_ms);
     const err_t err = qbft_step(l->core, &l->fx, ev);
+    l->is_refused = err.kind == ERR_INVALID;
     for (size_t i = 0; i < l->fx.count; i++) act(l, &l->fx.items[i]);
     if (!err_ok(err) && err.kind != ERR_INVALID)
         LOG_WRN("qbft", "event lost", "kind=%d why=%s", (int)ev->kind, err_text(err));

@@ -2,6 +2,7 @@
 #include "consensus/node/net.h"
 
 #include "chain/crypto/random.h"
+#include "consensus/p2p/budget.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,12 @@
 #define WRITE_MS 20000U
 #define CALL_MS 5000U
 #define TICK_MS 500U
+#define REST_MS 20U ///< until a guest who has had his share is looked at again
+
+// What guests may cost, in bytes read or answered: one of them, and all together.
+#define GUEST_BYTES_PER_S ((uint64_t)16 * 1024 * 1024)
+#define GUESTS_BYTES_PER_S ((uint64_t)32 * 1024 * 1024)
+#define GUEST_BURST_S 4U
 
 struct conn {
     struct net *net;
@@ -39,12 +46,15 @@ struct conn {
     bool we_called;
     bool resolving;
     bool writing;
-    bool open;    ///< past Hello
-    bool told;    ///< the handler has heard of it and not yet of its end
-    bool ended;   ///< its end has been said to whom it concerns
-    bool goodbye; ///< the peer is told why it ends
-    bool half;    ///< and all of that is written
-    bool closing; ///< the socket is on its way out
+    bool open;           ///< past Hello
+    bool told;           ///< the handler has heard of it and not yet of its end
+    bool ended;          ///< its end has been said to whom it concerns
+    bool goodbye;        ///< the peer is told why it ends
+    bool half;           ///< and all of that is written
+    bool closing;        ///< the socket is on its way out
+    bool guest;          ///< held to a share of this node's time
+    bool resting;        ///< not read at the moment
+    struct budget share; ///< of a guest
 };
 
 struct attempt {
@@ -57,6 +67,9 @@ struct net {
     struct net_options options;
     uv_tcp_t listener;
     uv_timer_t tick;
+    uv_idle_t turn;  ///< runs while somebody rests until the others have had theirs
+    uv_timer_t rest; ///< runs while guests have had more than their share
+    struct budget guests;
     bool listening;
     bool stopping;
     uint16_t port;
@@ -103,16 +116,6 @@ static bool v4_of(const struct sockaddr_storage *a, uint8_t out[4])
     return true;
 }
 
-static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-    uint8_t x[4];
-    uint8_t y[4];
-    if (v4_of(a, x)) return v4_of(b, y) && memcmp(x, y, sizeof x) == 0;
-    return a->ss_family == AF_INET6 && b->ss_family == AF_INET6 &&
-           memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-                  &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
-}
-
 /// Loopback, private and link-local networks, where a whole consortium may sit behind one address.
 static bool is_local(const struct sockaddr_storage *a)
 {
@@ -122,6 +125,18 @@ static bool is_local(const struct sockaddr_storage *a)
                (b[0] == 192 && b[1] == 168) || (b[0] == 169 && b[1] == 254);
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)a)->sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_LINKLOCAL(v6) || (v6->s6_addr[0] & 0xfe) == 0xfc;
+}
+
+/// One address; beyond the local networks one /64 of IPv6, all of which one customer has.
+static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    uint8_t x[4];
+    uint8_t y[4];
+    if (v4_of(a, x)) return v4_of(b, y) && memcmp(x, y, sizeof x) == 0;
+    const size_t len = is_local(a) ? sizeof(struct in6_addr) : 8;
+    return a->ss_family == AF_INET6 && b->ss_family == AF_INET6 &&
+           memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                  &((const struct sockaddr_in6 *)b)->sin6_addr, len) == 0;
 }
 
 /// May this address try now? Counts the attempt.
@@ -186,6 +201,9 @@ static void on_end(struct conn *c, const struct session_event *ev)
         h->closed(h->ctx, c, ev->closed.reason, ev->closed.by_peer, ev->closed.why);
     } else if (c->we_called) {
         h->not_reached(h->ctx, &c->whom, ev->closed.why);
+    } else if (session_proved(c->session) && !ev->closed.by_peer &&
+               ev->closed.reason == P2P_BREACH) {
+        h->breach(h->ctx, session_peer(c->session));
     }
 }
 
@@ -261,8 +279,7 @@ static void on_key(struct conn *c)
 {
     const struct net_handlers *h = &c->net->options.handlers;
     enum p2p_reason why = P2P_TOO_MANY;
-    c->told = h->admit(h->ctx, c, &why);
-    if (c->told)
+    if (h->would_admit(h->ctx, c, &why))
         session_accept(c->session);
     else
         session_close(c->session, why, p2p_reason_text(why));
@@ -271,13 +288,11 @@ static void on_key(struct conn *c)
 static void on_open(struct conn *c)
 {
     const struct net_handlers *h = &c->net->options.handlers;
-    if (c->we_called) {
-        enum p2p_reason why = P2P_TOO_MANY;
-        c->told = h->admit(h->ctx, c, &why);
-        if (!c->told) {
-            session_close(c->session, why, p2p_reason_text(why));
-            return;
-        }
+    enum p2p_reason why = P2P_TOO_MANY;
+    c->told = h->admit(h->ctx, c, &why);
+    if (!c->told) {
+        session_close(c->session, why, p2p_reason_text(why));
+        return;
     }
     c->open = true;
     h->open(h->ctx, c);
@@ -313,12 +328,75 @@ static void on_room(uv_handle_t *h, size_t suggested, uv_buf_t *out)
     *out = uv_buf_init((char *)c->net->read, READ_BYTES); // one line is read at a time
 }
 
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *b);
+static void on_rest(uv_timer_t *t);
+
+/// Has this line, or have all guests together, had their share?
+static bool has_had_enough(struct conn *c)
+{
+    const uint64_t now = now_ms(c->net);
+    return c->guest && (budget_look(&c->share, now) < 0 || budget_look(&c->net->guests, now) < 0);
+}
+
+/// Reads on from those who have waited for their turn, or whose share is not used up any more.
+static void wake_lines(struct net *net)
+{
+    bool any = false;
+    for (struct conn *c = net->lines; c != NULL; c = c->next) {
+        if (!c->resting || c->closing) continue;
+        if (has_had_enough(c)) {
+            any = true;
+            continue;
+        }
+        c->resting = false;
+        if (uv_read_start((uv_stream_t *)&c->tcp, on_room, on_read) != 0) cut(c);
+    }
+    if (any) (void)uv_timer_start(&net->rest, on_rest, REST_MS, 0);
+}
+
+static void on_rest(uv_timer_t *t)
+{
+    wake_lines(t->data);
+}
+
+static void on_turn(uv_idle_t *i)
+{
+    (void)uv_idle_stop(i);
+    wake_lines(i->data);
+}
+
+/// Who sends faster than he is read waits until the others, the timers and the threads have had
+/// their turn: the socket would be read on otherwise, some megabytes at a time.
+static void rest(struct conn *c)
+{
+    c->resting = true;
+    (void)uv_read_stop((uv_stream_t *)&c->tcp);
+    (void)uv_idle_start(&c->net->turn, on_turn);
+}
+
+void conn_charge(struct conn *c, size_t bytes)
+{
+    if (!c->guest) return;
+    budget_spend(&c->share, bytes);
+    budget_spend(&c->net->guests, bytes);
+}
+
+void conn_set_guest(struct conn *c, bool guest)
+{
+    if (guest && !c->guest)
+        c->share =
+            budget_full(GUEST_BYTES_PER_S, GUEST_BURST_S * GUEST_BYTES_PER_S, now_ms(c->net));
+    c->guest = guest;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *b)
 {
     struct conn *c = stream->data;
     if (len > 0) {
+        conn_charge(c, (size_t)len);
         session_receive(c->session, bytes_make(b->base, (size_t)len), now_ms(c->net));
         tell(c);
+        if (!c->closing && ((size_t)len == READ_BYTES || has_had_enough(c))) rest(c);
     } else if (len < 0) {
         lose(c, "connection lost");
     }
@@ -477,8 +555,10 @@ err_t net_new(struct net **out, uv_loop_t *uv, const struct net_options *options
     net->options = *options;
     check(uv_tcp_init(uv, &net->listener) == 0);
     check(uv_timer_init(uv, &net->tick) == 0);
-    net->listener.data = net;
-    net->tick.data = net;
+    check(uv_timer_init(uv, &net->rest) == 0);
+    check(uv_idle_init(uv, &net->turn) == 0);
+    net->listener.data = net->tick.data = net->rest.data = net->turn.data = net;
+    net->guests = budget_full(GUESTS_BYTES_PER_S, GUEST_BURST_S * GUESTS_BYTES_PER_S, now_ms(net));
     check(uv_timer_start(&net->tick, on_tick, TICK_MS, TICK_MS) == 0);
     *out = net;
     return OK;
@@ -513,6 +593,8 @@ void net_stop(struct net *net)
     net->stopping = true;
     uv_close((uv_handle_t *)&net->listener, NULL);
     uv_close((uv_handle_t *)&net->tick, NULL);
+    uv_close((uv_handle_t *)&net->rest, NULL);
+    uv_close((uv_handle_t *)&net->turn, NULL);
     for (struct conn *c = net->lines; c != NULL; c = c->next) {
         if (c->resolving) (void)uv_cancel((uv_req_t *)&c->resolve);
         if (c->told) {

@@ -8,6 +8,11 @@
 /// one address beyond the local networks; what is read is understood before more is read, what
 /// cannot be written within 20 s ends the line.
 ///
+/// Turns: of each line 64 KiB are read, then the others, the timers and the other threads have
+/// theirs. *Guests*, those whom consensus does not need, have a share of this node's time, counted
+/// in bytes that are read of them and in what they are answered (conn_charge): who has had more is
+/// not read for a while, and TCP slows him down. Nothing is lost by that, and nobody blamed.
+///
 /// Owner: the loop's thread; every function is called from there.
 
 #include "chain/base/err.h"
@@ -18,11 +23,14 @@
 
 struct net;
 
-/// One line to a peer. Valid from its `admit` or `open` until its `closed` has returned.
+/// One line to a peer. Valid from its `admit` until its `closed` has returned.
 struct conn;
 
 struct net_handlers {
-    /// The other side has proved its key. Return false to refuse, with the reason to give.
+    /// Somebody calls with this key, or with a recording of one who did: would he be let in?
+    /// Nothing may be done for him yet. Return false to refuse, with the reason to give.
+    bool (*would_admit)(void *ctx, struct conn *c, enum p2p_reason *why);
+    /// The other side has proved its key and said Hello. Return false to refuse; else `open` follows.
     bool (*admit)(void *ctx, struct conn *c, enum p2p_reason *why);
     void (*open)(void *ctx, struct conn *c);
     void (*message)(void *ctx, struct conn *c, enum p2p_protocol protocol, unsigned code,
@@ -30,6 +38,8 @@ struct net_handlers {
     /// The last word on a line that `admit` had let in.
     void (*closed)(void *ctx, struct conn *c, enum p2p_reason reason, bool by_peer,
                    const char *why);
+    /// A caller who has proved this key broke a rule before he was admitted.
+    void (*breach)(void *ctx, const secp_pubkey_t *who);
     /// A call that reached nobody.
     void (*not_reached)(void *ctx, const struct enode *whom, const char *why);
     uint64_t (*now_ms)(void *ctx); ///< never runs backwards
@@ -70,6 +80,11 @@ const char *conn_address(const struct conn *c); ///< "127.0.0.1:30303"
 struct session *conn_session(const struct conn *c);
 /// A place for the handler's own; NULL at first.
 void **conn_slot(struct conn *c);
+
+/// Is this line held to a guest's share from now on? At first it is not.
+void conn_set_guest(struct conn *c, bool guest);
+/// Work for a guest that is worth reading so many bytes.
+void conn_charge(struct conn *c, size_t bytes);
 
 /// The line with this id; NULL if it is gone.
 struct conn *net_find(const struct net *net, uint64_t id);

@@ -3,7 +3,6 @@
 
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
-#include "chain/crypto/keccak.h"
 #include "chain/crypto/random.h"
 #include "consensus/node/executor.h"
 #include "consensus/node/loop.h"
@@ -15,11 +14,9 @@
 #include <stdlib.h>
 
 #define TICK_MS 500U
-#define VERIFIER_JOBS 1024U
 #define CLERK_JOBS 256U
+#define INTAKE_JOBS 1024U
 #define DEFAULT_PEERS 50U
-/// Above this a QBFT message belongs to no height that could matter.
-#define MESSAGE_BYTES ((size_t)10 * 1024 * 1024)
 
 static uint64_t clock_ms(void *ctx)
 {
@@ -48,7 +45,7 @@ struct peer *peering_find(struct peering *p, uint64_t conn)
 
 /// --- for readers on other threads ---
 
-static void show_peer(struct peering *p, struct node_peer *out, const struct peer *peer)
+static void show_peer(const struct peering *p, struct node_peer *out, const struct peer *peer)
 {
     const struct session *s = conn_session(peer->conn);
     *out = (struct node_peer){.id = *conn_key(peer->conn),
@@ -61,11 +58,7 @@ static void show_peer(struct peering *p, struct node_peer *out, const struct pee
                               .since_ms = peer->since_ms};
     (void)snprintf(out->remote, sizeof out->remote, "%s", conn_address(peer->conn));
     (void)snprintf(out->client, sizeof out->client, "%s", session_client(s));
-    struct node *n = p->node;
-    pthread_mutex_lock(&n->status_lock);
-    out->is_validator =
-        address_index(n->next_validators, n->next_validator_count, &peer->address) != SIZE_MAX;
-    pthread_mutex_unlock(&n->status_lock);
+    out->is_validator = peer->is_validator;
 }
 
 static void show(struct peering *p)
@@ -213,6 +206,29 @@ void peering_import_done(struct peering *p, uint64_t number, enum sync_verdict v
 
 /// --- lines begin and end ---
 
+static bool on_would_admit(void *ctx, struct conn *c, enum p2p_reason *why)
+{
+    const struct peering *p = ctx;
+    *why = P2P_QUITTING;
+    return !p->stopping &&
+           peers_would_take(p->peers, conn_key(c), conn_we_called(c), peering_now(p), why);
+}
+
+static void on_breach(void *ctx, const secp_pubkey_t *who)
+{
+    const struct peering *p = ctx;
+    peers_ban(p->peers, who, peering_now(p));
+}
+
+/// Whom consensus needs is never kept waiting for strangers.
+static void look_who_it_is(const struct peering *p, struct peer *peer)
+{
+    peer->is_validator =
+        address_index(p->validators, p->validator_count, &peer->address) != SIZE_MAX;
+    conn_set_guest(peer->conn,
+                   !peer->is_validator && !peers_is_static(p->peers, conn_key(peer->conn)));
+}
+
 static bool on_admit(void *ctx, struct conn *c, enum p2p_reason *why)
 {
     struct peering *p = ctx;
@@ -262,10 +278,13 @@ static void on_open(void *ctx, struct conn *c)
     peer->id = conn_id(c);
     peer->address = secp_address(conn_key(c));
     peer->eth = session_speaks(conn_session(c), P2P_ETH);
-    peer->since_ms = peer->tokens_ms = peering_now(p);
-    peer->tokens = REQUESTS_BURST;
+    peer->since_ms = peering_now(p);
+    peer->requests = budget_full(REQUESTS_PER_S, REQUESTS_BURST, peer->since_ms);
+    peer->strange = budget_full(STRANGE_PER_S, STRANGE_BURST, peer->since_ms);
+    peer->doubtful = budget_full(DOUBTFUL_PER_S, DOUBTFUL_BURST, peer->since_ms);
     map_init(&peer->known_txs, sizeof(hash_t), 1, KNOWN_TXS, peer->id);
     *conn_slot(c) = peer;
+    look_who_it_is(p, peer);
     send_status(p, peer);
 }
 
@@ -354,128 +373,6 @@ static void on_status(struct peering *p, struct peer *peer, bytes_t payload)
     peering_sync(p, &ev);
 }
 
-/// --- QBFT messages ---
-
-/// A message on its way through the verifier, to the core.
-struct verification {
-    struct task task;
-    struct peering *peering;
-    uint64_t conn;
-    unsigned code;
-    struct arena arena;
-    struct qbft_message message;
-    err_t err;
-};
-
-static void verification_free(struct task *t)
-{
-    struct verification *v = (struct verification *)t;
-    arena_deinit(&v->arena);
-    free(v);
-}
-
-/// On the loop: what the verifier found.
-static void verified(struct task *t)
-{
-    struct verification *v = (struct verification *)t;
-    struct peering *p = v->peering;
-    if (err_ok(v->err) && v->message.main.sequence > p->head_number + 1)
-        peering_claims(p, v->conn, v->message.main.sequence - 1); // he is at work above it
-    if (err_ok(v->err))
-        loop_take_message(p->node->loop, &v->message, v->conn);
-    else
-        peering_blame(p, v->conn, v->err.why);
-    verification_free(t);
-}
-
-/// On the verifier: decodes and finds the authors.
-static void verify(struct task *t)
-{
-    struct verification *v = (struct verification *)t;
-    const struct qbft_crypto crypto = {.recover = node_recover};
-    const bytes_t raw = v->message.raw;
-    v->err = qbft_message_decode(&v->message, &v->arena, v->code, raw);
-    if (err_ok(v->err)) v->err = qbft_message_recover(&v->message, &crypto);
-    t->run = verified;
-    loop_post_task(v->peering->node->loop, t);
-}
-
-static hash_t message_hash(unsigned code, bytes_t payload)
-{
-    struct keccak k;
-    const uint8_t first = (uint8_t)code;
-    keccak_init(&k);
-    keccak_update(&k, bytes_make(&first, 1));
-    keccak_update(&k, payload);
-    return keccak_final(&k);
-}
-
-/// True the first time.
-static bool is_new_message(struct peering *p, unsigned code, bytes_t payload)
-{
-    bool is_new = false;
-    const hash_t hash = message_hash(code, payload);
-    if (map_put(&p->seen, &hash, &is_new) != NULL) return is_new;
-    map_clear(&p->seen); // full: what is old comes again at worst
-    return map_put(&p->seen, &hash, NULL) != NULL;
-}
-
-static void on_istanbul(struct peering *p, struct peer *peer, unsigned code, bytes_t payload)
-{
-    if (code < QBFT_PROPOSAL || code > QBFT_ROUND_CHANGE) return; // IBFT's, before QBFT
-    if (payload.len > MESSAGE_BYTES || !is_new_message(p, code, payload)) return;
-    struct verification *v = calloc(1, sizeof *v);
-    if (v == NULL) return;
-    bool full = false;
-    v->task = (struct task){verify, verification_free};
-    v->peering = p;
-    v->conn = peer->id;
-    v->code = code;
-    if (!err_ok(arena_init(&v->arena, 4 * payload.len + (size_t)256 * 1024))) {
-        free(v);
-        return;
-    }
-    v->message.raw = arena_copy(&v->arena, payload, &full);
-    check(!full);
-    if (!desk_put(p->verifier, &v->task))
-        LOG_WRN("p2p", "too many consensus messages at once: one is lost", "peer=%s",
-                conn_address(peer->conn));
-}
-
-void peering_multicast(struct peering *p, enum qbft_code code, bytes_t wire)
-{
-    static const address_t nobody = {{0}};
-    (void)is_new_message(p, code, wire); // what comes back is not new
-    struct said *said = &p->said[p->said_count++ % SAID_MESSAGES];
-    said->code = code;
-    buf_clear(&said->wire);
-    buf_put(&said->wire, wire);
-    peering_relay(p, code, wire, &nobody, 0);
-}
-
-void peering_relay(struct peering *p, enum qbft_code code, bytes_t wire, const address_t *author,
-                   uint64_t from_conn)
-{
-    struct node *n = p->node;
-    address_t validators[QBFT_MAX_VALIDATORS];
-    pthread_mutex_lock(&n->status_lock);
-    const size_t count = n->next_validator_count;
-    memcpy(validators, n->next_validators, count * sizeof *validators);
-    pthread_mutex_unlock(&n->status_lock);
-
-    struct p2p_packet *packet = NULL;
-    struct peer *next = NULL;
-    for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
-        next = peering_next(p, q); // sending may end the line
-        if (q->id == from_conn || address_eq(&q->address, author)) continue;
-        if (address_index(validators, count, &q->address) == SIZE_MAX) continue;
-        if (packet == NULL) packet = p2p_packet_new(wire);
-        if (packet == NULL) return;
-        conn_send_packet(q->conn, P2P_ISTANBUL, code, packet, P2P_URGENT);
-    }
-    p2p_packet_free(packet);
-}
-
 bool peering_connected(struct peering *p, const address_t *who)
 {
     for (struct peer *q = peering_next(p, NULL); q != NULL; q = peering_next(p, q)) {
@@ -490,6 +387,13 @@ void peering_blame(struct peering *p, uint64_t conn, const char *why)
     if (peer != NULL) peering_useless(p, peer, why);
 }
 
+void peering_blame_author(struct peering *p, uint64_t conn, const address_t *author,
+                          const char *why)
+{
+    struct peer *peer = peering_find(p, conn);
+    if (peer != NULL && address_eq(&peer->address, author)) peering_useless(p, peer, why);
+}
+
 /// --- messages ---
 
 static void on_message(void *ctx, struct conn *c, enum p2p_protocol protocol, unsigned code,
@@ -500,7 +404,7 @@ static void on_message(void *ctx, struct conn *c, enum p2p_protocol protocol, un
     if (peer == NULL || p->stopping) return;
     count_one(&p->node->counters.p2p_messages[protocol == P2P_ISTANBUL]);
     if (protocol == P2P_ISTANBUL) {
-        if (peer->has_status) on_istanbul(p, peer, code, payload);
+        if (peer->has_status) peering_on_istanbul(p, peer, code, payload);
         return; // before Status nobody knows of which chain it is
     }
     if (!peer->has_status && code == ETH_STATUS)
@@ -559,6 +463,11 @@ void peering_on_head(struct peering *p, const struct qbft_head *head)
     p->head_time_s = head->timestamp_s;
     p->said_count = 0;
     peers_set_validators(p->peers, head->validators, head->validator_count);
+    p->validator_count = head->validator_count;
+    memcpy(p->validators, head->validators, head->validator_count * sizeof *p->validators);
+    for (struct conn *c = net_next(p->net, NULL); c != NULL; c = net_next(p->net, c)) {
+        if (peer_of(c) != NULL) look_who_it_is(p, peer_of(c));
+    }
     struct sync_event ev = {.kind = SYNC_EV_HEAD, .head = {head->number, head->hash}};
     peering_sync(p, &ev);
     struct sync_view view;
@@ -566,7 +475,7 @@ void peering_on_head(struct peering *p, const struct qbft_head *head)
     // What came too early to be kept is repeated word for word, and must be new then.
     if (view.syncing) map_clear(&p->seen);
     if (view.syncing != p->shown_sync.syncing) show(p);
-    if (!view.syncing && head->number != 0) gossip_block(p, head->number, &head->hash);
+    if (head->number != 0) gossip_block(p, head->number, &head->hash, view.syncing);
     if (head->number % RANGE_EVERY == 0) gossip_range(p, head->number, &head->hash);
     ask_all(p); // the pool has room again
 }
@@ -626,7 +535,9 @@ static err_t make_parts(struct peering *p, uv_loop_t *uv)
         .max_peers = n->options.p2p.max_peers != 0 ? n->options.p2p.max_peers : DEFAULT_PEERS};
     const struct net_options net = {.key = n->options.key,
                                     .client_id = n->options.p2p.client_id,
-                                    .handlers = {.admit = on_admit,
+                                    .handlers = {.would_admit = on_would_admit,
+                                                 .admit = on_admit,
+                                                 .breach = on_breach,
                                                  .open = on_open,
                                                  .message = on_message,
                                                  .closed = on_closed,
@@ -637,6 +548,7 @@ static err_t make_parts(struct peering *p, uv_loop_t *uv)
     TRY(sync_new(&p->sync));
     TRY(net_new(&p->net, uv, &net));
     TRY(desk_new(&p->verifier, VERIFIER_JOBS));
+    TRY(desk_new(&p->intake, INTAKE_JOBS));
     return desk_new(&p->clerk, CLERK_JOBS);
 }
 
@@ -653,8 +565,8 @@ err_t peering_new(struct peering **out, struct node *n, uv_loop_t *uv, struct no
     uint64_t seed;
     TRY(random_bytes(&seed, sizeof seed));
     map_init(&p->seen, sizeof(hash_t), 1, SEEN_MESSAGES, seed);
-    map_init(&p->wanted, sizeof(hash_t), sizeof(uint64_t), WANTED_TXS, seed);
-    for (size_t i = 0; i < SAID_MESSAGES; i++) buf_init(&p->said[i].wire, MESSAGE_BYTES);
+    map_init(&p->wanted, sizeof(hash_t), sizeof(struct wanted), WANTED_TXS, seed);
+    for (size_t i = 0; i < SAID_MESSAGES; i++) buf_init(&p->said[i].wire, SESSION_MESSAGE_MAX);
     check(uv_timer_init(uv, &p->tick) == 0);
     p->tick.data = p;
     TRY(make_parts(p, uv));
@@ -672,7 +584,8 @@ void peering_stop(struct peering *p)
     if (p->net != NULL) net_stop(p->net);
     desk_free(p->verifier);
     desk_free(p->clerk);
-    p->verifier = p->clerk = NULL;
+    desk_free(p->intake);
+    p->verifier = p->clerk = p->intake = NULL;
 }
 
 void peering_free(struct peering *p)

@@ -38,6 +38,9 @@ void peering_relay(struct peering *p, enum qbft_code code, bytes_t wire, const a
                    uint64_t from_conn);
 /// A message of this peer broke a rule of consensus.
 void peering_blame(struct peering *p, uint64_t conn, const char *why);
+/// The same, if the line is the author's own: others pass on what they cannot judge yet.
+void peering_blame_author(struct peering *p, uint64_t conn, const address_t *author,
+                          const char *why);
 /// New transactions in the pool; `from_conn` 0 for our own.
 void peering_on_txs(struct peering *p, const hash_t *hashes, size_t count, uint64_t from_conn);
 /// What became of a block that sync had imported.

@@ -12,6 +12,14 @@
 
 #define ANSWER_BYTES ((size_t)12 * 1024 * 1024)
 #define BLOCK_HASHES 256U
+#define QUESTION_BYTES ((size_t)256 * 1024)   ///< no request needs more
+#define LINE_BYTES ((size_t)12 * 1024 * 1024) ///< of one peer's transactions on the desk
+#define INTAKE_BYTES ((size_t)64 * 1024 * 1024)
+#define DELIVERIES 128U      ///< of one peer on the desk
+#define TX_BYTES_MIN 64U     ///< no signed transaction is shorter
+#define TXS_AT_ONCE 256U     ///< recovered before it is known whether they were worth it
+#define DOUBTFUL_COSTS 4096U ///< bytes that could be read in the time of one recovery
+#define LOOK_AT_ONCE 1024U   ///< announced transactions that are looked at for one more request
 
 /// --- requests ---
 
@@ -42,6 +50,7 @@ static void answered(struct task *t)
     struct peer *peer = peering_find(r->peering, r->conn);
     if (peer != NULL) {
         peer->in_hand--;
+        conn_charge(peer->conn, r->answer.len);
         if (err_ok(r->err))
             conn_send(peer->conn, P2P_ETH, r->answer_code, buf_bytes(&r->answer), P2P_ANSWER);
         else if (r->err.kind == ERR_MALFORMED || r->err.kind == ERR_LIMIT)
@@ -63,25 +72,14 @@ static void answer(struct task *t)
     loop_post_task(r->peering->node->loop, t);
 }
 
-/// A token bucket: so many requests a second, and some at once.
-static bool has_token(const struct peering *p, struct peer *peer)
-{
-    const uint64_t now = peering_now(p);
-    const uint64_t more = (now - peer->tokens_ms) * REQUESTS_PER_S / 1000;
-    if (more != 0) {
-        peer->tokens_ms = now;
-        peer->tokens =
-            more > REQUESTS_BURST - peer->tokens ? REQUESTS_BURST : peer->tokens + (uint32_t)more;
-    }
-    if (peer->tokens == 0) return false;
-    peer->tokens--;
-    return true;
-}
-
 static void on_request(struct peering *p, struct peer *peer, unsigned code, bytes_t payload)
 {
-    if (!has_token(p, peer)) {
+    if (budget_take(&peer->requests, 1, peering_now(p)) == 0) {
         peering_useless(p, peer, "more requests than are answered");
+        return;
+    }
+    if (payload.len > QUESTION_BYTES) {
+        peering_breach(peer, "a request that is too long");
         return;
     }
     // Not its fault: after a stall many may come at once. It asks again, or somebody else.
@@ -109,6 +107,8 @@ struct delivery {
     uint64_t conn;
     bool asked_for; ///< [id, [tx...]]: PooledTransactions
     const char *why;
+    uint64_t lent;    ///< of the peer's `doubtful`
+    uint64_t refused; ///< whose senders were found in vain
     struct buf payload;
 };
 
@@ -124,7 +124,14 @@ static void delivered(struct task *t)
 {
     struct delivery *d = (struct delivery *)t;
     struct peer *peer = peering_find(d->peering, d->conn);
-    if (peer != NULL && d->why != NULL) peering_breach(peer, d->why);
+    d->peering->delivering_bytes -= d->payload.len;
+    if (peer != NULL) {
+        peer->delivering--;
+        peer->delivering_bytes -= d->payload.len;
+        budget_return(&peer->doubtful, d->lent - d->refused);
+        conn_charge(peer->conn, d->refused * DOUBTFUL_COSTS);
+        if (d->why != NULL) peering_breach(peer, d->why);
+    }
     delivery_free(t);
 }
 
@@ -134,7 +141,21 @@ static bool canonical(struct rlp_reader *items, bytes_t *out)
     return err_ok(rlp_peek_is_list(items) ? rlp_read_raw(items, out) : rlp_read_bytes(items, out));
 }
 
-/// On the clerk's desk: into the pool.
+/// Some at a time, so that whoever sends what nobody signed, or what nobody can use, has few of
+/// them recovered.
+static void submit_some(struct delivery *d, const bytes_t *raws, size_t count)
+{
+    for (size_t at = 0; at < count && d->why == NULL && d->refused < d->lent;) {
+        size_t some = count - at < TXS_AT_ONCE ? count - at : TXS_AT_ONCE;
+        if (some > d->lent - d->refused) some = d->lent - d->refused;
+        size_t refused = 0;
+        d->why = submit_from_peer(d->peering->node, raws + at, some, d->conn, &refused);
+        d->refused += refused;
+        at += some;
+    }
+}
+
+/// On the intake's desk: into the pool.
 static void deliver(struct task *t)
 {
     struct delivery *d = (struct delivery *)t;
@@ -156,28 +177,46 @@ static void deliver(struct task *t)
         for (size_t i = 0; i < count && d->why == NULL; i++) {
             if (!canonical(&items, &raws[i])) d->why = "transactions that are none";
         }
-        const char *why =
-            d->why == NULL ? submit_from_peer(d->peering->node, raws, count, d->conn) : NULL;
-        if (why != NULL) d->why = why;
+        submit_some(d, raws, count);
     }
     free(raws);
     t->run = delivered;
     loop_post_task(d->peering->node->loop, t);
 }
 
+/// A full desk: transactions are the first to be lost.
+static bool takes_delivery(const struct peering *p, const struct peer *peer, size_t bytes)
+{
+    if (peer->delivering == DELIVERIES || bytes > INTAKE_BYTES - p->delivering_bytes) return false;
+    return bytes <= LINE_BYTES - peer->delivering_bytes;
+}
+
 static void on_transactions(struct peering *p, struct peer *peer, bytes_t payload, bool asked_for)
 {
-    struct delivery *d = calloc(1, sizeof *d);
+    if (!takes_delivery(p, peer, payload.len)) return;
+    const size_t most = payload.len / TX_BYTES_MIN + 1;
+    const uint64_t lent = budget_take(&peer->doubtful, most, peering_now(p));
+    struct delivery *d = lent == 0 ? NULL : calloc(1, sizeof *d);
     if (d == NULL) return;
-    *d = (struct delivery){
-        .task = {deliver, delivery_free}, .peering = p, .conn = peer->id, .asked_for = asked_for};
+    *d = (struct delivery){.task = {deliver, delivery_free},
+                           .peering = p,
+                           .conn = peer->id,
+                           .asked_for = asked_for,
+                           .lent = lent};
     buf_init(&d->payload, payload.len);
     buf_put(&d->payload, payload);
     if (!err_ok(buf_status(&d->payload))) {
+        budget_return(&peer->doubtful, lent);
         delivery_free(&d->task);
         return;
     }
-    (void)desk_put(p->clerk, &d->task); // a full desk: transactions are the first to be lost
+    if (!desk_put(p->intake, &d->task)) {
+        budget_return(&peer->doubtful, lent);
+        return;
+    }
+    p->delivering_bytes += payload.len;
+    peer->delivering++;
+    peer->delivering_bytes += payload.len;
 }
 
 static bool is_here(struct peering *p, const hash_t *hash)
@@ -189,20 +228,15 @@ static bool is_here(struct peering *p, const hash_t *hash)
     return here;
 }
 
-/// Is this transaction neither here nor on its way?
-static bool is_wanted(struct peering *p, const hash_t *hash)
+static void note_asked(struct peering *p, const hash_t *hash, uint64_t now)
 {
-    if (is_here(p, hash)) return false;
-    const uint64_t now = peering_now(p);
-    uint64_t *asked_ms = map_put(&p->wanted, hash, NULL);
-    if (asked_ms == NULL) {
+    struct wanted *w = map_put(&p->wanted, hash, NULL);
+    if (w == NULL) { // full: what is old is asked for again at worst
         map_clear(&p->wanted);
-        asked_ms = map_put(&p->wanted, hash, NULL);
-        check(asked_ms != NULL);
+        w = map_put(&p->wanted, hash, NULL);
+        check(w != NULL);
     }
-    if (*asked_ms != 0 && now - *asked_ms < WANTED_MS) return false;
-    *asked_ms = now;
-    return true;
+    *w = (struct wanted){now, false};
 }
 
 static void ask_for(struct peer *peer, const hash_t *hashes, size_t count)
@@ -221,15 +255,26 @@ static void ask_later(struct peer *peer, const hash_t *hash)
     peer->later[(peer->later_first + peer->later_count++) % ASK_LATER] = *hash;
 }
 
-/// Takes the next ones that have not come by another way.
+/// Takes the next ones that have not come by another way. What somebody else was asked for waits
+/// behind the others: he may never have had it.
 static size_t next_to_ask(struct peering *p, struct peer *peer, hash_t out[ETH_POOLED_MAX])
 {
+    const uint64_t now = peering_now(p);
+    const size_t looks = peer->later_count < LOOK_AT_ONCE ? peer->later_count : LOOK_AT_ONCE;
     size_t count = 0;
-    while (count < ETH_POOLED_MAX && peer->later_count != 0) {
-        const hash_t *hash = &peer->later[peer->later_first];
-        if (!is_here(p, hash)) out[count++] = *hash;
+    for (size_t i = 0; i < looks && count < ETH_POOLED_MAX; i++) {
+        const hash_t hash = peer->later[peer->later_first];
         peer->later_first = (peer->later_first + 1) % ASK_LATER;
         peer->later_count--;
+        const struct wanted *w = map_get(&p->wanted, &hash);
+        const uint64_t since_ms = w == NULL ? UINT64_MAX : now - w->at_ms;
+        if (is_here(p, &hash) || (w != NULL && w->came && since_ms < CAME_MS)) continue;
+        if (since_ms < WANTED_MS) {
+            ask_later(peer, &hash);
+            continue;
+        }
+        note_asked(p, &hash, now);
+        out[count++] = hash;
     }
     return count;
 }
@@ -270,7 +315,7 @@ static void on_pooled_hashes(struct peering *p, struct peer *peer, bytes_t paylo
     const err_t err = eth_pooled_decode(told, &count, ETH_HASHES_MAX, peer->eth, payload);
     for (size_t i = 0; err_ok(err) && i < count; i++) {
         peer_learns_tx(peer, &told[i].hash);
-        if (told[i].size <= TX_MAX_BYTES && is_wanted(p, &told[i].hash))
+        if (told[i].size <= TX_MAX_BYTES && !is_here(p, &told[i].hash))
             ask_later(peer, &told[i].hash);
     }
     free(told);

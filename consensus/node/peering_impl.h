@@ -8,23 +8,36 @@
 #include "consensus/node/net.h"
 #include "consensus/node/node_impl.h"
 #include "consensus/node/peering.h"
+#include "consensus/p2p/budget.h"
 #include "consensus/p2p/eth.h"
 #include "consensus/p2p/peers.h"
 
 #define KNOWN_TXS 32768U    ///< per peer: hashes that it has
 #define KNOWN_BLOCKS 64U    ///< per peer
 #define SEEN_MESSAGES 4096U ///< QBFT messages that came before
-#define WANTED_TXS 4096U    ///< transactions asked for and not yet here
+#define WANTED_TXS 16384U   ///< transactions asked for, and those that have come lately
 #define WANTED_MS 5000U     ///< after which somebody else is asked
+#define CAME_MS 10000U      ///< in which it is not asked for again
 #define ASK_AT_ONCE 4U      ///< requests for transactions that one peer has at one time
 #define ASK_LATER 8192U     ///< announced transactions per peer that wait for their turn
 #define REQUESTS_PER_S 100U ///< that one peer is answered
 #define REQUESTS_BURST 200U
 #define REQUESTS_IN_HAND 16U
+#define STRANGE_PER_S 100U ///< QBFT messages of one who is no validator that are verified
+#define STRANGE_BURST 200U
+#define DOUBTFUL_PER_S 200U ///< transactions of one peer whose sender is found and that are refused
+#define DOUBTFUL_BURST 4096U ///< and that wait for their verdict
+#define VERIFIER_JOBS 2048U
 #define RANGE_EVERY 32U ///< blocks, after which the range on offer is told (eth/69)
 #define SHOWN_PEERS NODE_PEERS_MAX
 #define SAID_MESSAGES 8U
 #define GONE_PEERS 256U
+
+/// A transaction that somebody was asked for.
+struct wanted {
+    uint64_t at_ms; ///< when he was asked, or it came
+    bool came;
+};
 
 /// A peer that said Hello, in the slot of its line.
 struct peer {
@@ -32,16 +45,22 @@ struct peer {
     uint64_t id; ///< of the line
     address_t address;
     unsigned eth;
-    bool has_status; ///< his Status came and fits
-    uint64_t height; ///< highest block it is known to have
+    bool has_status;   ///< his Status came and fits
+    bool is_validator; ///< of the next height
+    uint64_t height;   ///< highest block it is known to have
     uint64_t since_ms;
     struct map known_txs;
     hash_t known_blocks[KNOWN_BLOCKS]; ///< a ring
     size_t next_block;
-    uint32_t tokens; ///< requests that are answered now
-    uint64_t tokens_ms;
-    unsigned in_hand; ///< requests on the desk
-    hash_t *later;    ///< announced, to be asked for: a ring of ASK_LATER; NULL until needed
+    struct budget requests; ///< that are answered
+    unsigned in_hand;       ///< requests on the desk
+    struct budget strange;  ///< QBFT messages, if it is no validator
+    unsigned verifying;     ///< QBFT messages on the desk
+    size_t verifying_bytes;
+    struct budget doubtful; ///< transactions
+    unsigned delivering;    ///< messages with transactions on the desk
+    size_t delivering_bytes;
+    hash_t *later; ///< announced, to be asked for: a ring of ASK_LATER; NULL until needed
     size_t later_first;
     size_t later_count;
     unsigned asking;   ///< our requests for transactions that it has not answered
@@ -63,16 +82,22 @@ struct peering {
     struct sync_effect effects[SYNC_EFFECTS_ROOM];
     struct fork_list forks;
     struct desk *verifier; ///< signers of QBFT messages
-    struct desk *clerk;    ///< requests and transactions
+    struct desk *clerk;    ///< requests, announcements of blocks
+    struct desk *intake;   ///< transactions of peers
+    size_t verifying_bytes;
+    unsigned verifying_strangers; ///< messages of those who are no validators
+    size_t delivering_bytes;
     uv_timer_t tick;
     bool stopping;
 
     uint64_t head_number;
     hash_t head_hash;
     uint64_t head_time_s;
+    address_t validators[QBFT_MAX_VALIDATORS]; ///< of the next height
+    size_t validator_count;
     struct map seen;                 ///< hashes of QBFT messages
     uint64_t told_again_s;           ///< the last gossip_again, on the wall clock
-    struct map wanted;               ///< transaction hash -> when it was asked for
+    struct map wanted;               ///< transaction hash -> struct wanted
     struct said said[SAID_MESSAGES]; ///< a ring
     size_t said_count;
     bool in_sync;              ///< sync's effects are being done
@@ -107,6 +132,9 @@ void peering_breach(struct peer *peer, const char *why);
 /// A useless answer: some points less, and the end with the last one.
 void peering_useless(struct peering *p, struct peer *peer, const char *why);
 
+/// One istanbul message of a peer whose Status has come.
+void peering_on_istanbul(struct peering *p, struct peer *peer, unsigned code, bytes_t payload);
+
 /// One eth message of a peer whose Status has come.
 void peering_on_eth(struct peering *p, struct peer *peer, unsigned code, bytes_t payload);
 
@@ -127,5 +155,6 @@ void gossip_greet(struct peering *p, struct peer *peer);
 void gossip_again(struct peering *p);
 /// Tells those who speak eth/69 what blocks there are.
 void gossip_range(struct peering *p, uint64_t number, const hash_t *hash);
-/// Announces a stored block to everybody who has not got it.
-void gossip_block(struct peering *p, uint64_t number, const hash_t *hash);
+/// Announces a stored block to everybody who has not got it; while this node is catching up only to
+/// those who are behind it. (A claim of height makes it catch up, and anybody can claim.)
+void gossip_block(struct peering *p, uint64_t number, const hash_t *hash, bool syncing);

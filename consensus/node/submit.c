@@ -429,13 +429,16 @@ void submit_replayed(struct node *n, const bytes_t *raw, size_t count)
     free(answers);
 }
 
-const char *submit_from_peer(struct node *n, const bytes_t *raw, size_t count, uint64_t conn)
+const char *submit_from_peer(struct node *n, const bytes_t *raw, size_t count, uint64_t conn,
+                             size_t *refused)
 {
     const char *why = NULL;
+    *refused = 0;
     struct submit_answer *answers = count == 0 ? NULL : calloc(count, sizeof *answers);
     if (answers == NULL) return NULL;
     submit(n, answers, raw, count, FROM_PEER, conn);
     for (size_t i = 0; i < count; i++) {
+        *refused += answers[i].result != SUBMIT_OK && answers[i].result != SUBMIT_KNOWN;
         if (answers[i].result == SUBMIT_MALFORMED) why = answers[i].why;
         if (answers[i].result == SUBMIT_INVALID && answers[i].validity == TX_BAD_SIGNATURE)
             why = "a transaction that nobody signed";
