@@ -16,7 +16,6 @@
 #define LINE_BYTES ((size_t)12 * 1024 * 1024) ///< of one peer's transactions on the desk
 #define INTAKE_BYTES ((size_t)64 * 1024 * 1024)
 #define DELIVERIES 128U      ///< of one peer on the desk
-#define TX_BYTES_MIN 64U     ///< no signed transaction is shorter
 #define TXS_AT_ONCE 256U     ///< recovered before it is known whether they were worth it
 #define DOUBTFUL_COSTS 4096U ///< bytes that could be read in the time of one recovery
 #define LOOK_AT_ONCE 1024U   ///< announced transactions that are looked at for one more request
@@ -108,7 +107,7 @@ struct delivery {
     bool asked_for; ///< [id, [tx...]]: PooledTransactions
     const char *why;
     uint64_t lent;    ///< of the peer's `doubtful`
-    uint64_t refused; ///< whose senders were found in vain
+    uint64_t in_vain; ///< of its senders, found
     struct buf payload;
 };
 
@@ -128,8 +127,8 @@ static void delivered(struct task *t)
     if (peer != NULL) {
         peer->delivering--;
         peer->delivering_bytes -= d->payload.len;
-        budget_return(&peer->doubtful, d->lent - d->refused);
-        conn_charge(peer->conn, d->refused * DOUBTFUL_COSTS);
+        budget_return(&peer->doubtful, d->lent - d->in_vain);
+        conn_charge(peer->conn, d->in_vain * DOUBTFUL_COSTS);
         if (d->why != NULL) peering_breach(peer, d->why);
     }
     delivery_free(t);
@@ -145,34 +144,35 @@ static bool canonical(struct rlp_reader *items, bytes_t *out)
 /// them recovered.
 static void submit_some(struct delivery *d, const bytes_t *raws, size_t count)
 {
-    for (size_t at = 0; at < count && d->why == NULL && d->refused < d->lent;) {
+    for (size_t at = 0; at < count && d->why == NULL && d->in_vain < d->lent;) {
         size_t some = count - at < TXS_AT_ONCE ? count - at : TXS_AT_ONCE;
-        if (some > d->lent - d->refused) some = d->lent - d->refused;
-        size_t refused = 0;
-        d->why = submit_from_peer(d->peering->node, raws + at, some, d->conn, &refused);
-        d->refused += refused;
+        if (some > d->lent - d->in_vain) some = d->lent - d->in_vain;
+        size_t in_vain = 0;
+        d->why = submit_from_peer(d->peering->node, raws + at, some, d->conn, &in_vain);
+        d->in_vain += in_vain;
         at += some;
     }
+}
+
+static err_t find_items(struct rlp_reader *items, size_t *count, bytes_t payload, bool asked_for)
+{
+    if (!asked_for) return eth_transactions_decode(items, count, payload);
+    struct eth_answer a;
+    TRY(eth_answer_decode(&a, payload, ETH_HASHES_MAX));
+    *items = a.items;
+    *count = a.count;
+    return OK;
 }
 
 /// On the intake's desk: into the pool.
 static void deliver(struct task *t)
 {
     struct delivery *d = (struct delivery *)t;
-    struct eth_answer answered_items;
     struct rlp_reader items;
     size_t count = 0;
-    const bytes_t payload = buf_bytes(&d->payload);
-    err_t err;
-    if (d->asked_for) {
-        err = eth_answer_decode(&answered_items, payload, ETH_HASHES_MAX);
-        items = answered_items.items;
-        count = answered_items.count;
-    } else {
-        err = eth_transactions_decode(&items, &count, payload);
-    }
-    bytes_t *raws = err_ok(err) ? calloc(count + 1, sizeof *raws) : NULL;
-    if (!err_ok(err)) d->why = err.why;
+    const err_t err = find_items(&items, &count, buf_bytes(&d->payload), d->asked_for);
+    check(err_ok(err)); // it was when it came
+    bytes_t *raws = calloc(count + 1, sizeof *raws);
     if (raws != NULL) {
         for (size_t i = 0; i < count && d->why == NULL; i++) {
             if (!canonical(&items, &raws[i])) d->why = "transactions that are none";
@@ -191,13 +191,23 @@ static bool takes_delivery(const struct peering *p, const struct peer *peer, siz
     return bytes <= LINE_BYTES - peer->delivering_bytes;
 }
 
-static void on_transactions(struct peering *p, struct peer *peer, bytes_t payload, bool asked_for)
+/// @return false if the line has ended
+static bool on_transactions(struct peering *p, struct peer *peer, bytes_t payload, bool asked_for)
 {
-    if (!takes_delivery(p, peer, payload.len)) return;
-    const size_t most = payload.len / TX_BYTES_MIN + 1;
-    const uint64_t lent = budget_take(&peer->doubtful, most, peering_now(p));
+    struct rlp_reader items;
+    size_t count = 0;
+    const err_t err = find_items(&items, &count, payload, asked_for);
+    if (!err_ok(err)) {
+        peering_breach(peer, err.why);
+        return false;
+    }
+    if (count == 0 || !takes_delivery(p, peer, payload.len)) return true;
+    const uint64_t lent = budget_take(&peer->doubtful, count, peering_now(p));
     struct delivery *d = lent == 0 ? NULL : calloc(1, sizeof *d);
-    if (d == NULL) return;
+    if (d == NULL) {
+        budget_return(&peer->doubtful, lent);
+        return true;
+    }
     *d = (struct delivery){.task = {deliver, delivery_free},
                            .peering = p,
                            .conn = peer->id,
@@ -208,15 +218,16 @@ static void on_transactions(struct peering *p, struct peer *peer, bytes_t payloa
     if (!err_ok(buf_status(&d->payload))) {
         budget_return(&peer->doubtful, lent);
         delivery_free(&d->task);
-        return;
+        return true;
     }
     if (!desk_put(p->intake, &d->task)) {
         budget_return(&peer->doubtful, lent);
-        return;
+        return true;
     }
     p->delivering_bytes += payload.len;
     peer->delivering++;
     peer->delivering_bytes += payload.len;
+    return true;
 }
 
 static bool is_here(struct peering *p, const hash_t *hash)
@@ -416,12 +427,11 @@ void peering_on_eth(struct peering *p, struct peer *peer, unsigned code, bytes_t
         on_block_range(p, peer, payload);
         return;
     case ETH_TRANSACTIONS:
-        on_transactions(p, peer, payload, false);
+        (void)on_transactions(p, peer, payload, false);
         return;
     case ETH_POOLED:
-        on_transactions(p, peer, payload, true);
         if (peer->asking != 0) peer->asking--;
-        peering_ask_txs(p, peer);
+        if (on_transactions(p, peer, payload, true)) peering_ask_txs(p, peer);
         return;
     case ETH_NEW_POOLED_HASHES:
         on_pooled_hashes(p, peer, payload);

@@ -25,6 +25,7 @@ struct entry {
     struct tx tx;
     struct submit_answer *answer;
     bool open;               ///< nothing has refused it so far
+    bool recovered;          ///< its sender was found here and now, which is dear
     bool promised;           ///< a peer's, and here already; now a user's, too
     struct shared_tx *added; ///< held while the group is in hand
     struct pool_account account;
@@ -225,6 +226,7 @@ static void recover_one(void *arg, size_t i)
     struct group *g = arg;
     struct entry *e = &g->entries[i];
     if (!e->open || e->tx.has_sender) return;
+    e->recovered = true;
     if (!err_ok(tx_recover_sender(&e->tx))) refuse_invalid(e, TX_BAD_SIGNATURE);
 }
 
@@ -389,10 +391,12 @@ static void give_arena(struct node *n, struct arena *a)
     if (!keep) arena_deinit(a);
 }
 
-static void submit(struct node *n, struct submit_answer *out, const bytes_t *raw, size_t count,
-                   enum origin origin, uint64_t conn)
+/// @return how many senders were found for nothing
+static size_t submit(struct node *n, struct submit_answer *out, const bytes_t *raw, size_t count,
+                     enum origin origin, uint64_t conn)
 {
-    if (count == 0) return;
+    size_t in_vain = 0;
+    if (count == 0) return 0;
     struct group g = {
         .n = n, .count = count, .origin = origin, .conn = conn, .now_s = wall_clock_ms() / 1000};
     const err_t err = take_arena(n, &g.arena);
@@ -404,41 +408,43 @@ static void submit(struct node *n, struct submit_answer *out, const bytes_t *raw
     if (ready && open) {
         for (size_t i = 0; i < count; i++) g.entries[i].answer = &out[i];
         run_group(&g, raw);
+        for (size_t i = 0; i < count; i++)
+            in_vain += g.entries[i].recovered && out[i].result != SUBMIT_OK;
     } else {
         for (size_t i = 0; i < count; i++)
             out[i] = (struct submit_answer){.result = SUBMIT_STORAGE};
     }
     if (err_ok(err)) give_arena(n, &g.arena);
+    return in_vain;
 }
 
 void node_submit_txs(struct node *n, struct submit_answer *out, const bytes_t *raw, size_t count)
 {
-    submit(n, out, raw, count, FROM_RPC, 0);
+    (void)submit(n, out, raw, count, FROM_RPC, 0);
 }
 
 void node_submit_tx(struct node *n, struct submit_answer *out, bytes_t raw)
 {
-    submit(n, out, &raw, 1, FROM_RPC, 0);
+    (void)submit(n, out, &raw, 1, FROM_RPC, 0);
 }
 
 void submit_replayed(struct node *n, const bytes_t *raw, size_t count)
 {
     struct submit_answer *answers = calloc(count, sizeof *answers);
     check(answers != NULL);
-    submit(n, answers, raw, count, FROM_JOURNAL, 0);
+    (void)submit(n, answers, raw, count, FROM_JOURNAL, 0);
     free(answers);
 }
 
 const char *submit_from_peer(struct node *n, const bytes_t *raw, size_t count, uint64_t conn,
-                             size_t *refused)
+                             size_t *in_vain)
 {
     const char *why = NULL;
-    *refused = 0;
+    *in_vain = 0;
     struct submit_answer *answers = count == 0 ? NULL : calloc(count, sizeof *answers);
     if (answers == NULL) return NULL;
-    submit(n, answers, raw, count, FROM_PEER, conn);
+    *in_vain = submit(n, answers, raw, count, FROM_PEER, conn);
     for (size_t i = 0; i < count; i++) {
-        *refused += answers[i].result != SUBMIT_OK && answers[i].result != SUBMIT_KNOWN;
         if (answers[i].result == SUBMIT_MALFORMED) why = answers[i].why;
         if (answers[i].result == SUBMIT_INVALID && answers[i].validity == TX_BAD_SIGNATURE)
             why = "a transaction that nobody signed";

@@ -12,7 +12,7 @@ void submit_replayed(struct node *n, const bytes_t *raw, size_t count);
 
 /// Transactions that a peer sent, over the line `conn`. Not journaled: whoever acknowledged them
 /// has done that. Passed on to the other peers.
-/// @param[out] refused  how many were not taken although they were not known: work for nothing
+/// @param[out] in_vain  how many were not taken after their sender had been found, which is dear
 /// @return NULL, or why one of them is no transaction at all, which its sender must have known
 const char *submit_from_peer(struct node *n, const bytes_t *raw, size_t count, uint64_t conn,
-                             size_t *refused);
+                             size_t *in_vain);
