@@ -38,6 +38,11 @@
 MUST_USE err_t views_apply(struct db_txn *txn, uint64_t number, uint64_t timestamp_s,
                            const struct block *block, const struct receipt *receipts);
 
+/// Whether a block whose header has this bloom may have an event of a system contract; if not,
+/// nothing is derived from it. A snapshot carries the blocks for which this holds, so a change of
+/// it (another contract) is another version of that format.
+bool views_may_concern(const struct bloom *logs_bloom);
+
 /// Throws everything derived away and makes it again from the stored blocks.
 MUST_USE err_t views_rebuild(struct db_txn *txn, struct arena *scratch);
 

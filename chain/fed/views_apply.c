@@ -132,6 +132,14 @@ static bool is_system_contract(const address_t *address)
     return false;
 }
 
+bool views_may_concern(const struct bloom *logs_bloom)
+{
+    for (size_t i = 0; i < FED_CONTRACTS; i++) {
+        if (bloom_may_contain(logs_bloom, BYTES_OF(fed_contract_address[i]))) return true;
+    }
+    return false;
+}
+
 static err_t apply_log(struct db_txn *txn, const struct view_at *at, const struct log_entry *log)
 {
     if (log->topic_count == 0 || !is_system_contract(&log->address)) return OK;
@@ -194,12 +202,17 @@ err_t views_rebuild(struct db_txn *txn, struct arena *scratch)
     const err_t err = blocks_head(txn, &head, &hash);
     if (err.kind == ERR_NOT_FOUND) return OK;
     TRY(err);
+    uint64_t oldest;
+    TRY(blocks_oldest(txn, &oldest));
     for (uint64_t n = 0; n <= head; n++) {
         const size_t mark = arena_mark(scratch);
         struct block block;
         struct receipt *receipts;
         size_t count;
-        TRY(blocks_get(txn, &block, scratch, n));
+        const err_t got = blocks_get(txn, &block, scratch, n);
+        // A snapshot carries every block that views_may_concern.
+        if (got.kind == ERR_NOT_FOUND && n < oldest) continue;
+        TRY(got);
         TRY(blocks_receipts(txn, &receipts, &count, scratch, n));
         if (count != block.tx_count) return FAIL(CORRUPT, "views: receipts are missing");
         TRY(keep_logs(receipts, count, scratch));

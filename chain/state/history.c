@@ -88,10 +88,16 @@ err_t history_read(const struct db_txn *txn, bytes_t *out, const struct flat_key
                    uint64_t number)
 {
     struct flat_value now;
-    uint64_t changed;
     TRY(read_flat(txn, &now, key));
-    *out = now.record;
-    err_t err = first_change(txn, &changed, key, &now, number);
+    return history_of(txn, out, key, &now, number);
+}
+
+err_t history_of(const struct db_txn *txn, bytes_t *out, const struct flat_key *key,
+                 const struct flat_value *now, uint64_t number)
+{
+    uint64_t changed;
+    *out = now->record;
+    err_t err = first_change(txn, &changed, key, now, number);
     if (err.kind == ERR_NOT_FOUND) return OK;
     TRY(err);
     const struct change_key change = change_key(changed, key);
@@ -149,6 +155,11 @@ err_t history_view_init(struct history_view *v, const struct db_txn *txn, uint64
     hash_t hash;
     TRY(blocks_head(txn, &head, &hash));
     if (number > head) return FAIL(NOT_FOUND, "history: the block is above the head");
+    uint64_t oldest;
+    TRY(blocks_oldest(txn, &oldest));
+    if (number < oldest) {
+        return FAIL(NOT_FOUND, "history: the block is before the snapshot this store began from");
+    }
     *v = (struct history_view){txn, number};
     return OK;
 }

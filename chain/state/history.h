@@ -23,13 +23,18 @@ struct history_view {
     uint64_t number; ///< state after this block
 };
 
-/// @return ERR_NOT_FOUND if the block is above the head or its history was pruned.
+/// @return ERR_NOT_FOUND if the block is above the head or before a snapshot that the store began
+///         from (blocks_oldest).
 MUST_USE err_t history_view_init(struct history_view *v, const struct db_txn *txn, uint64_t number);
 struct state_view history_as_view(struct history_view *v);
 
 /// The record of a flat key after block `number`; empty if there was none.
 MUST_USE err_t history_read(const struct db_txn *txn, bytes_t *out, const struct flat_key *key,
                             uint64_t number);
+
+/// The same for an entry of the flat table that was read (both parts empty: there is none).
+MUST_USE err_t history_of(const struct db_txn *txn, bytes_t *out, const struct flat_key *key,
+                          const struct flat_value *now, uint64_t number);
 
 /// What stands beside a record after a change.
 struct history_list {

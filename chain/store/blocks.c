@@ -93,6 +93,20 @@ err_t blocks_header_raw(const struct db_txn *txn, bytes_t *out, uint64_t number)
     return OK;
 }
 
+err_t blocks_oldest(const struct db_txn *txn, uint64_t *number)
+{
+    bytes_t v;
+    *number = 0;
+    const err_t err = db_get(txn, DB_META, LIT("oldest"), &v);
+    if (err.kind == ERR_NOT_FOUND) return OK;
+    TRY(err);
+    if (v.len != 8) {
+        return db_damage(txn, DB_META, LIT("oldest"), "blocks: the oldest block is unreadable");
+    }
+    *number = be_get_u64(v.data);
+    return OK;
+}
+
 err_t blocks_header(const struct db_txn *txn, struct header *out, uint64_t number)
 {
     bytes_t stored;
@@ -379,33 +393,35 @@ err_t blocks_check_tx(const struct db_txn *txn, const struct block *b, const str
 
 // ---- writing ----------------------------------------------------------------------------
 
-static err_t check_follows_head(const struct db_txn *txn, const struct block *block)
+static err_t check_follows_head(const struct db_txn *txn, const struct header *h)
 {
     uint64_t head;
     hash_t hash;
     const err_t err = blocks_head(txn, &head, &hash);
     if (err.kind == ERR_NOT_FOUND) {
-        if (block->header.number == 0) return OK;
+        if (h->number == 0) return OK;
         return FAIL(INVALID, "blocks: the first block of a store is number 0");
     }
     TRY(err);
-    if (block->header.number != head + 1) {
+    if (h->number != head + 1) {
         return FAIL(INVALID, "blocks: the block does not follow the head");
     }
-    if (!hash_eq(&block->header.parent_hash, &hash)) {
+    if (!hash_eq(&h->parent_hash, &hash)) {
         return FAIL(INVALID, "blocks: the block's parent is not the head");
     }
     return OK;
 }
 
-static err_t append_header(struct db_txn *txn, struct buf *b, const struct block *block, be64_t key)
+static err_t append_header(struct db_txn *txn, struct buf *b, const struct header *h,
+                           const hash_t *hash)
 {
+    const be64_t key = be64(h->number);
     buf_clear(b);
-    buf_put(b, BYTES_OF(block->hash));
-    header_encode(b, &block->header);
+    buf_put(b, BYTES_OF(*hash));
+    header_encode(b, h);
     TRY(buf_status(b));
     TRY(db_append(txn, DB_HEADERS, BYTES_OF(key), buf_bytes(b)));
-    return db_put(txn, DB_HASHES, BYTES_OF(block->hash), BYTES_OF(key));
+    return db_put(txn, DB_HASHES, BYTES_OF(*hash), BYTES_OF(key));
 }
 
 static err_t append_body(struct db_txn *txn, struct buf *b, const struct block *block, be64_t key)
@@ -459,31 +475,75 @@ static err_t put_locations(struct db_txn *txn, const struct block *block)
     return err;
 }
 
+/// Body, receipts and everything that leads to them.
+static err_t append_contents(struct db_txn *txn, struct buf *b, const struct block *block,
+                             const struct receipt *receipts, size_t count)
+{
+    const uint64_t number = block->header.number;
+    const be64_t key = be64(number);
+    struct buf logs;
+    buf_init(&logs, RECEIPTS_MAX);
+    err_t err = append_body(txn, b, block, key);
+    if (err_ok(err)) err = append_receipts(txn, &logs, receipts, count, key);
+    buf_deinit(&logs);
+    TRY(err);
+    // Their roots were compared with the header's just now.
+    db_set_known_good(txn, DB_BODIES, number);
+    db_set_known_good(txn, DB_RECEIPTS, number);
+    CRASH_POINT("block-written");
+    TRY(put_locations(txn, block));
+    return log_index_add(txn, number, receipts, count);
+}
+
+static err_t check_counts(const struct block *block, size_t receipt_count)
+{
+    check(block->tx_count <= UINT32_MAX);
+    if (receipt_count == block->tx_count) return OK;
+    return FAIL(INVALID, "blocks: not one receipt per transaction");
+}
+
 err_t blocks_append(struct db_txn *txn, const struct block *block, const struct receipt *receipts,
                     size_t receipt_count)
 {
-    check(block->tx_count <= UINT32_MAX);
-    if (receipt_count != block->tx_count) {
-        return FAIL(INVALID, "blocks: not one receipt per transaction");
-    }
-    TRY(check_follows_head(txn, block));
-
-    const be64_t key = be64(block->header.number);
-    struct buf body;
-    struct buf logs;
-    buf_init(&body, BODY_MAX);
-    buf_init(&logs, RECEIPTS_MAX);
+    TRY(check_counts(block, receipt_count));
+    TRY(check_follows_head(txn, &block->header));
+    struct buf b;
+    buf_init(&b, BODY_MAX);
     CRASH_POINT("block-write-begin");
-    err_t err = append_header(txn, &body, block, key);
-    if (err_ok(err)) err = append_body(txn, &body, block, key);
-    if (err_ok(err)) err = append_receipts(txn, &logs, receipts, receipt_count, key);
-    buf_deinit(&body);
-    buf_deinit(&logs);
-    TRY(err);
-    // Just made here, with their roots in the header.
-    db_set_known_good(txn, DB_BODIES, block->header.number);
-    db_set_known_good(txn, DB_RECEIPTS, block->header.number);
-    CRASH_POINT("block-written");
-    TRY(put_locations(txn, block));
-    return log_index_add(txn, block->header.number, receipts, receipt_count);
+    err_t err = append_header(txn, &b, &block->header, &block->hash);
+    if (err_ok(err)) err = append_contents(txn, &b, block, receipts, receipt_count);
+    buf_deinit(&b);
+    return err;
+}
+
+err_t blocks_append_header(struct db_txn *txn, const struct header *h, const hash_t *hash)
+{
+    TRY(check_follows_head(txn, h));
+    struct buf b;
+    buf_init(&b, BODY_MAX);
+    const err_t err = append_header(txn, &b, h, hash);
+    buf_deinit(&b);
+    return err;
+}
+
+err_t blocks_append_body(struct db_txn *txn, const struct block *block,
+                         const struct receipt *receipts, size_t receipt_count)
+{
+    hash_t there;
+    TRY(check_counts(block, receipt_count));
+    TRY(blocks_hash_of(txn, &there, block->header.number));
+    if (!hash_eq(&there, &block->hash)) {
+        return FAIL(INVALID, "blocks: the body is not that of the header which is there");
+    }
+    struct buf b;
+    buf_init(&b, BODY_MAX);
+    const err_t err = append_contents(txn, &b, block, receipts, receipt_count);
+    buf_deinit(&b);
+    return err;
+}
+
+err_t blocks_set_oldest(struct db_txn *txn, uint64_t number)
+{
+    const be64_t value = be64(number);
+    return db_put(txn, DB_META, LIT("oldest"), BYTES_OF(value));
 }

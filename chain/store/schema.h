@@ -7,6 +7,7 @@
 ///
 ///     table     key                                value                                 module
 ///     meta      "schema" "chain-id" "genesis"      be32; be64; 32 bytes                  schema
+///               "oldest"                           be64, if it began from a snapshot     blocks
 ///     headers   be64 number                        block hash, header RLP (with seals)   blocks
 ///     hashes    block hash                         be64 number                           blocks
 ///     bodies    be64 number                        be32 n, n senders, body RLP           blocks
