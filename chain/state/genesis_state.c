@@ -90,6 +90,16 @@ err_t genesis_seal(struct genesis *g, struct arena *arena, hash_t *hash)
     return seal(&update, g, arena, hash);
 }
 
+struct block genesis_block(const struct genesis *g, const hash_t *hash)
+{
+    return (struct block){
+        .header = g->header,
+        .hash = *hash,
+        .ommers = LIT("\xc0"),
+        .has_withdrawals = g->header.field_count >= HEADER_FIELDS_SHANGHAI,
+    };
+}
+
 err_t genesis_write(struct db_txn *txn, struct genesis *g, struct arena *arena, hash_t *hash)
 {
     struct state_update *update;
@@ -102,12 +112,7 @@ err_t genesis_write(struct db_txn *txn, struct genesis *g, struct arena *arena, 
     if (blocks_head(txn, &head, &head_hash).kind != ERR_NOT_FOUND) {
         return FAIL(CORRUPT, "store: there are blocks but no schema version");
     }
-    const struct block block = {
-        .header = g->header,
-        .hash = *hash,
-        .ommers = LIT("\xc0"),
-        .has_withdrawals = g->header.field_count >= HEADER_FIELDS_SHANGHAI,
-    };
+    const struct block block = genesis_block(g, hash);
     TRY(schema_stamp(txn, g->config.chain_id, hash));
     TRY(state_write(txn, update, 0));
     return blocks_append(txn, &block, NULL, 0);

@@ -111,7 +111,7 @@ void gossip_range(struct peering *p, uint64_t number, const hash_t *hash)
     struct buf b;
     struct peer *next = NULL;
     buf_init(&b, 256);
-    eth_block_range_encode(&b, &(struct eth_block_range){0, number, *hash});
+    eth_block_range_encode(&b, &(struct eth_block_range){p->node->oldest, number, *hash});
     for (struct peer *q = peering_next(p, NULL); q != NULL; q = next) {
         next = peering_next(p, q);
         if (q->eth >= ETH_WITH_RANGES)

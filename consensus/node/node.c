@@ -125,7 +125,7 @@ static void say(struct node_detail *d, const char *fmt, ...)
 }
 
 /// One process per data directory: flock, with the process id inside for people.
-static err_t take_lock(struct node *n, struct node_detail *detail)
+err_t node_lock_data(struct node *n, struct node_detail *detail)
 {
     const char *dir = n->options.data_dir;
     if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
@@ -183,6 +183,16 @@ static err_t check_genesis(struct node *n)
     err = schema_check(txn, n->genesis.config.chain_id, &n->genesis_hash);
     db_abort(txn);
     return err.kind == ERR_NOT_FOUND ? FAIL(CORRUPT, "store: it holds no block 0") : err;
+}
+
+/// Where the store is whole from.
+static err_t read_oldest(struct node *n)
+{
+    struct db_txn *txn;
+    TRY(db_begin_read(n->db, &txn));
+    const err_t err = blocks_oldest(txn, &n->oldest);
+    db_abort(txn);
+    return err;
 }
 
 /// A store is made beside its place and moved there with block 0 inside: what stands in its place
@@ -260,6 +270,7 @@ static err_t open_store(struct node *n, struct node_detail *detail)
     if (access(data.s, F_OK) != 0 && errno == ENOENT) err = store_missing(n, detail);
     if (err_ok(err)) err = schema_open(&n->db, path.s, false, false);
     if (err_ok(err)) err = check_genesis(n);
+    if (err_ok(err)) err = read_oldest(n);
     if (err_ok(err)) return OK;
     if (err.kind == ERR_MISMATCH)
         say(detail,
@@ -454,7 +465,7 @@ static err_t start_threads(struct node *n, struct node_detail *detail)
 
 err_t node_open_data(struct node *n, struct node_detail *detail)
 {
-    TRY(take_lock(n, detail));
+    TRY(node_lock_data(n, detail));
     TRY(arena_init(&n->start_arena, START_BYTES));
     CRASH_POINT("start-locked");
     TRY(open_store(n, detail));
@@ -558,6 +569,11 @@ const struct genesis *node_genesis(const struct node *n)
 const hash_t *node_genesis_hash(const struct node *n)
 {
     return &n->genesis_hash;
+}
+
+uint64_t node_oldest(const struct node *n)
+{
+    return n->oldest;
 }
 
 struct db *node_db(struct node *n)

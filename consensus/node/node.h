@@ -13,6 +13,7 @@
 #include "chain/types/block.h"
 #include "chain/types/chain_config.h"
 #include "chain/types/receipt.h"
+#include "consensus/sync/snapshot.h"
 #include "vm/tx_check.h"
 
 struct node;
@@ -125,6 +126,10 @@ struct node_metrics {
     uint64_t p2p_disconnects[2]; ///< by us, by the peer
 };
 void node_metrics(struct node *n, struct node_metrics *out);
+
+/// The first block whose body, receipts and state are here: 0 unless the store began from a
+/// snapshot. Constant while the node is open.
+uint64_t node_oldest(const struct node *n);
 
 /// The store, for read snapshots (db_begin_read).
 struct db *node_db(struct node *n);
@@ -289,6 +294,25 @@ struct node_import {
 ///         ERR_FULL, ERR_IO, ERR_CORRUPT (the store, or a sealed block does not give its roots)
 MUST_USE err_t node_import(const struct node_import *import, struct node_import_count *count,
                            struct node_detail *detail);
+
+/// --- without a node: a store from a snapshot (`cairnd snapshot import`) ---
+
+struct node_snapshot_import {
+    const char *data_dir;          ///< without a store, or with block 0 at most
+    const struct genesis *genesis; ///< borrowed
+    const hash_t *trusted;         ///< of the snapshot's block; NULL: none is known
+    unsigned workers;              ///< 0: one per core
+    struct byte_source source;     ///< the file's bytes
+    void (*progress)(void *ctx, const struct snapshot_count *count); ///< may be NULL
+    void *ctx;
+};
+
+/// Makes the store of a data directory from a snapshot, believing nothing (consensus/sync/snapshot.h
+/// says what is asked of it). The store appears whole or not at all, whenever this is stopped.
+/// @return ERR_BUSY (the directory is in use), ERR_INVALID with a `detail` (there is a store that
+///         holds more than block 0); as snapshot_import
+MUST_USE err_t node_snapshot_import(const struct node_snapshot_import *import,
+                                    struct snapshot_count *count, struct node_detail *detail);
 
 /// --- peers ---
 

@@ -57,6 +57,7 @@ struct node {
     struct arena start_arena;    ///< what lives as long as the node
     int lock_fd;
     struct db *db;
+    uint64_t oldest; ///< constant; the first block that the store has whole
 
     pthread_mutex_t pool_lock;
     struct arena pool_arena;
@@ -107,6 +108,8 @@ struct node {
 /// (data_dir, workers), `genesis` and lock_fd = -1. Afterwards node_close_data, also on failure.
 MUST_USE err_t node_open_data(struct node *n, struct node_detail *detail);
 void node_close_data(struct node *n);
+/// The first of these steps alone. @return ERR_BUSY, ERR_IO
+MUST_USE err_t node_lock_data(struct node *n, struct node_detail *detail);
 
 /// The error that the node cannot go on after. The first one counts.
 void node_fail(struct node *n, err_t why);

@@ -256,6 +256,7 @@ static void send_status(struct peering *p, struct peer *peer)
         .fork = fork_id_at(&p->forks, &n->genesis_hash, p->head_number, p->head_time_s),
         .total_difficulty = n->genesis.header.difficulty,
         .head = p->head_hash,
+        .earliest = n->oldest,
         .latest = p->head_number};
     const u256_t blocks = u256_from_u64(p->head_number); // one each
     (void)u256_add(&s.total_difficulty, &s.total_difficulty, &blocks);

@@ -66,9 +66,11 @@ err_t header_chain_next(struct header_chain *c, const struct header *h)
                                  .validator_count = c->tally.validator_count,
                                  .now_ms = UINT64_MAX,
                                  .any_period = c->any_period,
-                                 .sealed = true};
+                                 .sealed = true,
+                                 .crypto = c->crypto};
     const struct qbft_config qbft = chain_qbft_at(c->config, c->head.number + 1);
-    if (qbft.has_validator_contract) {
+    rules.any_validators = qbft.has_validator_contract && c->trust_contract;
+    if (qbft.has_validator_contract && !c->trust_contract) {
         if (c->by_contract == NULL)
             return FAIL(UNSUPPORTED, "headers: a contract names the validators");
         rules.validators = c->named;

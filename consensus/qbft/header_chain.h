@@ -5,7 +5,8 @@
 /// to the seals of the validators that the votes before it have made (`cairnd verify`, and what a
 /// peer that is behind asks of the headers it is given).
 ///
-/// With a validator contract the set is known by execution alone: whoever walks answers for it.
+/// With a validator contract the set is known by execution alone: whoever walks answers for it, or
+/// knows the hash of a later header by other means and trusts the ones that lead to it.
 
 #include "chain/base/arena.h"
 #include "chain/base/buf.h"
@@ -20,6 +21,10 @@ struct header_chain {
     err_t (*by_contract)(void *ctx, address_t *out, size_t *count, const struct header *parent,
                          const address_t *contract);
     void *ctx;
+    /// Where a contract has the validators, coinbase and seals are not looked at and by_contract is
+    /// not asked.
+    bool trust_contract;
+    struct qbft_crypto crypto;            ///< recovers seals; `recover` NULL: secp256k1
     address_t named[QBFT_MAX_VALIDATORS]; ///< what it answered last
     struct header head;
     struct buf head_extra;

@@ -21,6 +21,7 @@ struct header_rules {
     size_t validator_count;
     uint64_t now_ms;           ///< UINT64_MAX: do not compare with the clock (old blocks)
     bool any_period;           ///< --dev: timestamps may repeat whatever the period says
+    bool any_validators;       ///< who they are is not known: coinbase and seals are not looked at
     bool sealed;               ///< a final block: a quorum of seals; else a proposal: none
     struct qbft_crypto crypto; ///< recovers seals; `recover` NULL: secp256k1
 };

@@ -85,14 +85,17 @@ static int choose_range(struct export *e)
 {
     struct db_txn *txn;
     uint64_t head = 0;
+    uint64_t oldest = 0;
     hash_t hash;
     err_t err = db_begin_read(e->db, &txn);
     if (err_ok(err)) {
         err = blocks_head(txn, &head, &hash);
+        if (err_ok(err)) err = blocks_oldest(txn, &oldest);
         db_abort(txn);
     }
     if (!err_ok(err)) return fail(exit_of(err), "the store %s: %s", e->store, err_text(err));
     e->until = head;
+    e->from = oldest;
     if (e->from_text != NULL && !setting_parse(&e->from, SETTING_COUNT, e->from_text))
         return fail(EXIT_USAGE, "--from is \"%s\"\nhint: want a block number", e->from_text);
     if (e->until_text != NULL && !setting_parse(&e->until, SETTING_COUNT, e->until_text))
@@ -100,6 +103,11 @@ static int choose_range(struct export *e)
     if (e->until > head)
         return fail(EXIT_USAGE, "--until is %" PRIu64 "\nhint: the newest block is %" PRIu64,
                     e->until, head);
+    if (e->from < oldest)
+        return fail(EXIT_USAGE,
+                    "--from is %" PRIu64 ", but this store began from a snapshot at block %" PRIu64
+                    "\nhint: want at least that, or the store of a node that began at block 0",
+                    e->from, oldest);
     if (e->from > e->until)
         return fail(EXIT_USAGE, "--from is %" PRIu64 "\nhint: want at most %" PRIu64, e->from,
                     e->until);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /// `cairnd verify`: is what is stored what it should be? Reads the chain from the start:
 /// hashes, links, roots, look-ups, seals. With --deep every block is executed again from the
-/// genesis, in a scratch store, and every root compared.
+/// genesis, in a scratch store, and every root compared. Of a store that began from a snapshot
+/// there are only headers before it, and bodies where the federation is concerned: execution begins
+/// with the state of the snapshot's block, built anew.
 
 #include "chain/base/hex.h"
 #include "chain/crypto/secp.h"
+#include "chain/fed/views.h"
 #include "chain/state/audit.h"
 #include "chain/state/commit.h"
+#include "chain/state/copy.h"
 #include "chain/state/genesis_state.h"
 #include "chain/state/latest.h"
 #include "chain/store/blocks.h"
@@ -37,6 +41,7 @@ struct verify {
     struct db *db;
     struct db_txn *txn;
     uint64_t head;
+    uint64_t oldest;    ///< from where on there is more than headers
     struct arena arena; ///< of one block
     hash_t parent_hash;
     uint64_t txs;
@@ -105,24 +110,32 @@ static bool check_receipts(struct verify *v, const struct block *b, const struct
     return true;
 }
 
-static bool check_stored(struct verify *v, const struct block *b, const struct receipt *receipts,
-                         size_t receipt_count)
+/// The hash, its look-up and the link to the block before.
+static bool check_name(struct verify *v, const struct header *h)
 {
-    const uint64_t n = b->header.number;
+    const uint64_t n = h->number;
     hash_t named;
     uint64_t number = 0;
-    const hash_t hash = header_hash(&b->header);
+    const hash_t hash = header_hash(h);
     err_t err = blocks_hash_of(v->txn, &named, n);
     if (err_ok(err)) err = blocks_number_of(v->txn, &number, &hash);
     if (!err_ok(err) || !hash_eq(&hash, &named) || number != n) {
         return damaged(v, n, "the header does not hash to its name");
     }
     if (n == 0 && !hash_eq(&hash, &v->genesis_hash)) return damaged(v, n, "another genesis");
-    if (n > 0 && !hash_eq(&b->header.parent_hash, &v->parent_hash)) {
+    if (n > 0 && !hash_eq(&h->parent_hash, &v->parent_hash)) {
         return damaged(v, n, "its parent is not the block before it");
     }
     v->parent_hash = hash;
-    err = block_check_body(b, &v->arena);
+    return true;
+}
+
+static bool check_stored(struct verify *v, const struct block *b, const struct receipt *receipts,
+                         size_t receipt_count)
+{
+    const uint64_t n = b->header.number;
+    if (!check_name(v, &b->header)) return false;
+    err_t err = block_check_body(b, &v->arena);
     if (!err_ok(err)) return damaged(v, n, "%s", err_text(err));
     for (size_t i = 0; i < b->tx_count; i++) {
         struct tx_location at;
@@ -215,9 +228,60 @@ static bool open_scratch(struct verify *v)
     err_t err = schema_open(&v->scratch, path, true, false);
     if (err_ok(err)) err = db_begin_write(v->scratch, &v->scratch_txn);
     hash_t hash;
-    if (err_ok(err)) err = genesis_write(v->scratch_txn, &v->genesis, &v->genesis_arena, &hash);
+    if (err_ok(err) && v->oldest == 0)
+        err = genesis_write(v->scratch_txn, &v->genesis, &v->genesis_arena, &hash);
     if (err_ok(err)) err = vm_new(&v->vm);
     return err_ok(err) ? true : stopped(v, "the scratch store", err);
+}
+
+// ---- before a snapshot ----------------------------------------------------------------------
+
+/// Entries that are copied on one snapshot of the store.
+enum { ENTRIES_PER_READER = 4096 };
+
+/// The state of the snapshot's block into the scratch store, held to its root.
+static err_t copy_state(struct verify *v, const hash_t *root)
+{
+    struct state_copy *copy;
+    struct state_totals totals;
+    err_t err = db_commit(v->scratch_txn);
+    v->scratch_txn = NULL;
+    TRY(err);
+    TRY(state_copy_new(&copy, v->scratch));
+    for (bool done = false; err_ok(err) && !done;) {
+        db_abort(v->txn);
+        v->txn = NULL;
+        err = db_begin_read(v->db, &v->txn);
+        if (err_ok(err)) err = state_copy_some(copy, &done, v->txn, v->oldest, ENTRIES_PER_READER);
+    }
+    if (err_ok(err)) err = state_copy_finish(copy, &totals, root);
+    state_copy_free(copy);
+    TRY(err);
+    return db_begin_write(v->scratch, &v->scratch_txn);
+}
+
+/// What a scratch store has of the blocks up to the snapshot's: headers, and the last one's state.
+static bool skip_executing(struct verify *v, const struct header *h)
+{
+    if (!v->deep) return true;
+    err_t err = blocks_append_header(v->scratch_txn, h, &v->parent_hash);
+    if (err_ok(err) && h->number == v->oldest) {
+        const hash_t root = h->state_root;
+        err = copy_state(v, &root);
+        if (err.kind == ERR_INVALID) return damaged(v, v->oldest, "%s", err_text(err));
+    }
+    return err_ok(err) ? true : stopped(v, "the scratch store", err);
+}
+
+static bool check_header_only(struct verify *v, uint64_t number)
+{
+    struct header h;
+    const err_t err = blocks_header(v->txn, &h, number);
+    if (!err_ok(err)) return damaged(v, number, "it cannot be read: %s", err_text(err));
+    if (views_may_concern(&h.logs_bloom)) {
+        return damaged(v, number, "its body is missing, and it may concern the federation");
+    }
+    return check_name(v, &h) && check_header(v, &h) && skip_executing(v, &h);
 }
 
 // ---- the walk -----------------------------------------------------------------------------
@@ -229,10 +293,12 @@ static bool check_block(struct verify *v, uint64_t number)
     size_t receipt_count = 0;
     arena_reset(&v->arena);
     err_t err = blocks_get(v->txn, &b, &v->arena, number);
+    if (err.kind == ERR_NOT_FOUND && number < v->oldest) return check_header_only(v, number);
     if (err_ok(err)) err = blocks_receipts(v->txn, &receipts, &receipt_count, &v->arena, number);
     if (!err_ok(err)) return damaged(v, number, "it cannot be read: %s", err_text(err));
     v->txs += b.tx_count;
     if (!check_stored(v, &b, receipts, receipt_count)) return false;
+    if (number <= v->oldest && v->oldest > 0) return skip_executing(v, &b.header);
     return !v->deep || number == 0 || check_executed(v, &b);
 }
 
@@ -278,8 +344,13 @@ static void verify_all(struct verify *v)
         }
     }
     if (!check_state(v)) return;
-    (void)printf("ok: %" PRIu64 " blocks, %" PRIu64 " transactions%s, head %s\n", v->head + 1,
-                 v->txs, v->deep ? ", all executed again" : "", hex_hash(&v->parent_hash).s);
+    (void)printf("ok: %" PRIu64 " blocks, %" PRIu64 " transactions%s, head %s", v->head + 1, v->txs,
+                 !v->deep         ? ""
+                 : v->oldest == 0 ? ", all executed again"
+                                  : ", executed again",
+                 hex_hash(&v->parent_hash).s);
+    if (v->oldest > 0) (void)printf("; from a snapshot at block %" PRIu64, v->oldest);
+    (void)printf("\n");
 }
 
 static void open_all(struct verify *v)
@@ -321,6 +392,7 @@ static void open_all(struct verify *v)
     }
     hash_t head_hash;
     if (err_ok(err)) err = blocks_head(v->txn, &v->head, &head_hash);
+    if (err_ok(err)) err = blocks_oldest(v->txn, &v->oldest);
     if (err.kind == ERR_NOT_FOUND) err = FAIL(CORRUPT, "the store: the newest block is missing");
     if (!err_ok(err) && code == EXIT_DONE) code = fail(exit_of(err), "%s", err_text(err));
     v->code = code;

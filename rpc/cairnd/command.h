@@ -65,5 +65,6 @@ int cmd_verify(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_snapshot(int argc, char **argv);
 int cmd_statetest(int argc, char **argv);
 int cmd_t8n(int argc, char **argv);

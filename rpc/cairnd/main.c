@@ -82,7 +82,8 @@ static const struct command commands[] = {
     {"export", cmd_export, "write blocks to a file, as other clients do",
      "cairnd export --to FILE [--from N] [--until M] [--data-dir DIR]\n\n"
      "The RLP of one block after the other, seals included, both ends in; all blocks if no\n"
-     "range is given. Reads only, also while the node runs.\n\n"
+     "range is given. Reads only, also while the node runs. The store of a node that began from a\n"
+     "snapshot has them from the snapshot's block on.\n\n"
      "examples:\n"
      "  cairnd export --to chain.rlp --data-dir net/validator-1\n"
      "  cairnd export --to part.rlp --from 1000 --until 1999 --data-dir net/validator-1\n"},
@@ -95,6 +96,32 @@ static const struct command commands[] = {
      "another block there); those before it stay.\n\n"
      "examples:\n"
      "  cairnd import chain.rlp --data-dir node\n"},
+    {"snapshot", cmd_snapshot, "snapshot export, import: the state at a final block, to join at",
+     "cairnd snapshot export --to FILE [--at N] [--json] [--data-dir DIR]\n"
+     "       cairnd snapshot import FILE [--trust-hash HASH] [--json] [--data-dir DIR] [--genesis "
+     "FILE]\n\n"
+     "export writes the state after block N (the newest one) with all headers, and the blocks "
+     "that\n"
+     "concern the federation. Reads only, also while the node runs.\n\n"
+     "import makes the store of a new data directory from it. Nothing in the file is believed: "
+     "each\n"
+     "header is held to the seals of the validators that the votes since the own genesis have "
+     "made,\n"
+     "everything else to the roots in the headers. Where a contract names the validators, their\n"
+     "seals can be checked by execution only: then --trust-hash says which block to believe. The\n"
+     "store appears whole or not at all. Blocks before N cannot be asked for afterwards: the node\n"
+     "says so, and where it began. Then start the node: it fetches what came since.\n\n"
+     "  --to FILE          written beside its place, synced, renamed\n"
+     "  --at N             a final block of the past, as long as the store knows its state\n"
+     "  --trust-hash HASH  block N has this hash, or the file is refused (exit 6): ask somebody\n"
+     "                     you trust: cairn block N\n"
+     "  --json             one JSON object instead of the line\n\n"
+     "Exit 5 says what is wrong with a file, and where; 6: it is of another network.\n\n"
+     "examples:\n"
+     "  cairnd snapshot export --to today.snap --data-dir net/validator-1\n"
+     "  cairnd snapshot export --to then.snap --at 100000 --data-dir net/validator-1\n"
+     "  cairnd snapshot import today.snap --data-dir node --genesis net/genesis.json\n"
+     "  cairnd snapshot import today.snap --data-dir node --trust-hash 0x5f3c...\n"},
     {"statetest", cmd_statetest, "run official Ethereum state tests; --trace for each step", NULL},
     {"t8n", cmd_t8n, "the transition tool: alloc, env and transactions to a new state", NULL},
 };

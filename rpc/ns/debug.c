@@ -224,7 +224,7 @@ static bool replay_open(struct rpc_call *call, struct replay *r, uint64_t number
     err_t err = blocks_get(r->snapshot.txn, &r->block, call->arena, number);
     if (!err_ok(err)) {
         snapshot_close(&r->snapshot);
-        return rpc_fail_err(call, err);
+        return snapshot_fail(call, &r->snapshot, err);
     }
     if (!call_pool_take(call, &r->slot)) {
         snapshot_close(&r->snapshot);
@@ -454,7 +454,7 @@ bool debug_get_raw_block(struct rpc_call *call)
         buf_deinit(&encoded);
     }
     snapshot_close(&s);
-    return err_ok(err) ? true : rpc_fail_err(call, err);
+    return err_ok(err) ? true : snapshot_fail(call, &s, err);
 }
 
 bool debug_get_bad_blocks(struct rpc_call *call)
@@ -484,5 +484,5 @@ bool debug_get_raw_receipts(struct rpc_call *call)
     jw_close(&call->out, ']');
     buf_deinit(&one);
     snapshot_close(&s);
-    return err_ok(err) ? true : rpc_fail_err(call, err);
+    return err_ok(err) ? true : snapshot_fail(call, &s, err);
 }

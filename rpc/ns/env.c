@@ -29,6 +29,7 @@ void rpc_env_close(struct rpc_env *env)
 bool snapshot_begin(struct rpc_call *call, struct snapshot *s)
 {
     memset(s, 0, sizeof *s);
+    s->oldest = node_oldest(env_of(call)->node);
     err_t err = db_begin_read(node_db(env_of(call)->node), &s->txn);
     if (err_ok(err)) err = blocks_head(s->txn, &s->head, &s->hash);
     if (err_ok(err)) return true;
@@ -86,12 +87,34 @@ bool snapshot_open_state(struct rpc_call *call, struct snapshot *s, const struct
     const err_t err = history_view_init(&s->history, s->txn, s->number);
     if (!err_ok(err)) {
         snapshot_close(s);
+        if (err.kind == ERR_NOT_FOUND && s->number < s->oldest) return snapshot_fail(call, s, err);
         return rpc_fail(call, RPC_NOT_AVAILABLE,
                         "resource not found: the state of block %" PRIu64 " is not kept",
                         s->number);
     }
     s->view = history_as_view(&s->history);
     return true;
+}
+
+bool rpc_fail_oldest(struct rpc_call *call, uint64_t oldest)
+{
+    rpc_fail(call, RPC_NOT_AVAILABLE,
+             "resource not found: this node began from a snapshot at block %" PRIu64
+             " and has nothing older; ask an archive node",
+             oldest);
+    struct rpc_data d;
+    rpc_data_begin(&d);
+    jw_open(&d.out, '{');
+    jw_kv_qty(&d.out, "oldest", oldest);
+    jw_close(&d.out, '}');
+    rpc_data_end(&d, call);
+    return false;
+}
+
+bool snapshot_fail(struct rpc_call *call, const struct snapshot *s, err_t err)
+{
+    if (err.kind == ERR_NOT_FOUND && s->oldest > 0) return rpc_fail_oldest(call, s->oldest);
+    return rpc_fail_err(call, err);
 }
 
 void snapshot_close(struct snapshot *s)

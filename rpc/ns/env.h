@@ -66,6 +66,7 @@ static inline struct rpc_env *env_of(const struct rpc_call *call)
 struct snapshot {
     struct db_txn *txn;
     uint64_t head;
+    uint64_t oldest;      ///< first block whose body, receipts and state are here
     uint64_t number;      ///< of the block; with `pending` that of the block to come
     bool pending;         ///< asked for `pending`: state of the head, context of the next
     struct header header; ///< of the block, or of the head if pending
@@ -83,6 +84,11 @@ bool snapshot_find(struct rpc_call *call, struct snapshot *s, const struct block
 /// Begin, find (-32001 if there is none) and open the state.
 bool snapshot_open_state(struct rpc_call *call, struct snapshot *s, const struct block_ref *ref);
 void snapshot_close(struct snapshot *s);
+
+/// -32001 for what a node that began from a snapshot at block `oldest` does not have; data {oldest}.
+bool rpc_fail_oldest(struct rpc_call *call, uint64_t oldest);
+/// Why a block's body or receipts could not be read.
+bool snapshot_fail(struct rpc_call *call, const struct snapshot *s, err_t err);
 
 /// The members of the node's status page: version, head, qbft, sync, peers, pool, store; the object
 /// is opened and closed by the caller. (ns/admin.c)

@@ -96,7 +96,7 @@ static bool read_block(struct rpc_call *call, struct snapshot *s, struct block *
     const err_t err = blocks_get(s->txn, b, call->arena, s->pending ? s->head : s->number);
     if (err_ok(err)) return true;
     snapshot_close(s);
-    return rpc_fail_err(call, err);
+    return snapshot_fail(call, s, err);
 }
 
 /// The block to come: head's successor with what the pool would put into it. Fields that
@@ -364,7 +364,7 @@ bool eth_get_block_receipts(struct rpc_call *call)
     const err_t err = blocks_receipts(s.txn, &receipts, &count, call->arena, b.header.number);
     if (!err_ok(err) || count != b.tx_count) {
         snapshot_close(&s);
-        return rpc_fail_err(call, err_ok(err) ? FAIL(CORRUPT, "a receipt is missing") : err);
+        return snapshot_fail(call, &s, err_ok(err) ? FAIL(CORRUPT, "a receipt is missing") : err);
     }
     if (s.pending) {
         jw_null(&call->out);

@@ -163,9 +163,10 @@ bool eth_capabilities(struct rpc_call *call)
     jw_kv_qty(w, "number", head);
     jw_kv_hash(w, "hash", &st.head_hash);
     jw_close(w, '}');
-    for (size_t i = 0; i < ARRAY_LEN(whole); i++) put_resource(w, whole[i], 0, 0);
-    put_resource(w, "stateproofs", head > PROVE_MAX_DEPTH ? head - PROVE_MAX_DEPTH : 0,
-                 PROVE_MAX_DEPTH);
+    const uint64_t oldest = node_oldest(env_of(call)->node);
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++) put_resource(w, whole[i], oldest, 0);
+    const uint64_t proofs = head > PROVE_MAX_DEPTH ? head - PROVE_MAX_DEPTH : 0;
+    put_resource(w, "stateproofs", proofs > oldest ? proofs : oldest, PROVE_MAX_DEPTH);
     jw_close(w, '}');
     return true;
 }

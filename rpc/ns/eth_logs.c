@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "chain/fed/contracts.h"
 #include "rpc/jsonrpc/error_codes.h"
 #include "rpc/ns/handlers.h"
 #include "rpc/ns/log_query.h"
@@ -139,6 +140,19 @@ static bool put_block_logs(struct rpc_call *call, const struct snapshot *s,
     return err_ok(err) ? true : rpc_fail_err(call, err);
 }
 
+/// Logs of system contracts are whole even before the snapshot that a node began from.
+static bool only_system_contracts(const struct log_any_address *addresses)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        bool found = false;
+        for (size_t k = 0; k < FED_CONTRACTS && !found; k++) {
+            found = address_eq(&addresses->values[i], &fed_contract_address[k]);
+        }
+        if (!found) return false;
+    }
+    return addresses->count > 0;
+}
+
 bool log_query_put(struct rpc_call *call, const struct log_filter *filter, uint64_t from,
                    uint64_t to)
 {
@@ -148,6 +162,9 @@ bool log_query_put(struct rpc_call *call, const struct log_filter *filter, uint6
     }
     if (to - from >= range)
         return rpc_fail_limit(call, "blocks of one query", range, to - from + 1);
+    const uint64_t oldest = node_oldest(env_of(call)->node);
+    if (from < oldest && !only_system_contracts(&filter->addresses))
+        return rpc_fail_oldest(call, oldest);
     jw_open(&call->out, '[');
     uint64_t found = 0;
     for (uint64_t at = from;;) {

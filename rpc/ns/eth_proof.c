@@ -36,12 +36,17 @@ bool eth_get_proof(struct rpc_call *call)
     struct snapshot s;
     bool found = false;
     if (!snapshot_begin(call, &s) || !snapshot_find(call, &s, &ref, &found)) return false;
+    if (found && s.number < s.oldest) {
+        snapshot_close(&s);
+        return rpc_fail_oldest(call, s.oldest);
+    }
     struct account_proof p;
     const uint64_t number = s.pending ? s.head : s.number;
     err_t err = found ? state_prove(&p, call->arena, s.txn, number, &who, keys, count)
                       : FAIL(NOT_FOUND, "no such block");
     if (!err_ok(err)) {
-        const uint64_t oldest = s.head > PROVE_MAX_DEPTH ? s.head - PROVE_MAX_DEPTH : 0;
+        uint64_t oldest = s.head > PROVE_MAX_DEPTH ? s.head - PROVE_MAX_DEPTH : 0;
+        if (oldest < s.oldest) oldest = s.oldest;
         snapshot_close(&s);
         if (err.kind != ERR_LIMIT) return rpc_fail_err(call, err);
         rpc_fail(call, RPC_NOT_AVAILABLE,

@@ -43,7 +43,7 @@ static bool suggest_tip(struct rpc_call *call, u256_t *out)
     err_t err = OK;
     u256_t tips[TIP_BLOCKS];
     size_t count = 0;
-    for (uint64_t k = 0; k < TIP_BLOCKS && k <= s.head && err_ok(err); k++) {
+    for (uint64_t k = 0; k < TIP_BLOCKS && k <= s.head - s.oldest && err_ok(err); k++) {
         const size_t mark = arena_mark(call->arena);
         struct header h;
         struct receipt *receipts = NULL;
@@ -192,7 +192,12 @@ bool eth_fee_history(struct rpc_call *call)
     }
     const uint64_t newest = s.pending ? s.head : s.number;
     if (blocks > HISTORY_BLOCKS) blocks = HISTORY_BLOCKS;
-    if (blocks > newest + 1) blocks = newest + 1;
+    if (newest < s.oldest) {
+        snapshot_close(&s);
+        return rpc_fail_oldest(call, s.oldest);
+    }
+    // What is paid stands in receipts: no further back than there are some.
+    if (blocks > newest + 1 - s.oldest) blocks = newest + 1 - s.oldest;
     const uint64_t oldest = newest + 1 - blocks;
     const struct chain_config *config = &node_genesis(env_of(call)->node)->config;
 

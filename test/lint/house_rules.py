@@ -48,6 +48,7 @@ PURE_ALLOCATES = {
     "vm/code.c": "the code cache, made with the vm",
     "consensus/pool/txpool.c": "txpool_new and txpool_free; bounded by its limits",
     "consensus/qbft/qbft.c": "qbft_new and qbft_free",
+    "consensus/sync/snapshot_import.c": "the state of one import, which ends with it",
     "consensus/sync/sync.c": "sync_new and sync_free; a bounded window of blocks",
     "consensus/p2p/peers.c": "peers_new and peers_free",
     "consensus/p2p/session.c": "session_new and session_free; a bounded queue of shared packets",
