@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "chain/state/latest.h"
 #include "chain/store/blocks.h"
 #include "consensus/node/node.h"
 #include "consensus/p2p/enode.h"
+#include "consensus/qbft/header_rules.h"
 #include "test/support/temp_dir.h"
 #include "test/support/vectors.h"
 #include "test/unit/consensus/small_net.h"
@@ -61,7 +63,8 @@ static void connect(struct network *w)
     }
 }
 
-static void network_init(struct network *w, size_t validators, size_t observers)
+/// Keys, a genesis that may still be changed, and folders.
+static void network_prepare(struct network *w, size_t validators, size_t observers)
 {
     memset(w, 0, sizeof *w);
     small_net_init(&w->net, validators,
@@ -72,6 +75,11 @@ static void network_init(struct network *w, size_t validators, size_t observers)
     MUST(secp_keygen(w->observer));
     w->n = validators + observers;
     for (size_t i = 0; i < w->n; i++) w->dirs[i] = temp_dir_make();
+}
+
+static void network_init(struct network *w, size_t validators, size_t observers)
+{
+    network_prepare(w, validators, observers);
     for (size_t i = 0; i < validators; i++) open_node(w, i);
     connect(w);
 }
@@ -206,5 +214,113 @@ Test(network, observer_joins_late, .timeout = 180)
     wait_tx(&w, 0, &through);
     wait_tx(&w, 1, &through);
     expect_same(&w, there);
+    network_deinit(&w);
+}
+
+static struct header header_at(struct node *n, uint64_t number)
+{
+    struct db_txn *txn;
+    struct header h;
+    MUST(db_begin_read(node_db(n), &txn));
+    MUST(blocks_header(txn, &h, number));
+    db_abort(txn);
+    h.extra_data = BYTES_NONE; // it was the transaction's
+    return h;
+}
+
+/// Waits for a block of this time or later.
+static void wait_time(struct network *w, uint64_t timestamp_s)
+{
+    for (int ms = 0; ms < PATIENCE_MS; ms += 5) {
+        if (header_at(w->nodes[0], head_of(w->nodes[0])).timestamp_s >= timestamp_s) return;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    cr_assert_fail("no block of %lu", (unsigned long)timestamp_s);
+}
+
+/// Has a contract store PREVRANDAO under the block's number. @return that number
+static uint64_t store_randao(struct network *w, uint64_t nonce, const address_t *contract)
+{
+    struct tx tx = {.type = TX_LEGACY,
+                    .has_chain_id = true,
+                    .chain_id = SMALL_NET_CHAIN_ID,
+                    .nonce = nonce,
+                    .max_fee_per_gas = u256_from_u64(2000000000),
+                    .max_priority_fee_per_gas = u256_from_u64(2000000000),
+                    .gas_limit = 100000,
+                    .to = *contract};
+    MUST(tx_sign(&tx, &w->net.arena, w->net.rich_key));
+    struct submit_answer a;
+    node_submit_tx(w->nodes[0], &a, tx.raw);
+    cr_assert_eq(a.result, SUBMIT_OK);
+    for (size_t i = 0; i < w->n; i++) wait_tx(w, i, &a.hash);
+    struct db_txn *txn;
+    struct tx_location where;
+    MUST(db_begin_read(node_db(w->nodes[0]), &txn));
+    MUST(blocks_find_tx(txn, &where, &a.hash));
+    db_abort(txn);
+    return where.block_number;
+}
+
+static u256_t slot_at(struct node *n, const address_t *contract, uint64_t key)
+{
+    struct db_txn *txn;
+    struct latest_view latest;
+    u256_t value;
+    const u256_t word = u256_from_u64(key);
+    hash_t slot;
+    u256_to_be32(slot.b, &word);
+    MUST(db_begin_read(node_db(n), &txn));
+    latest_view_init(&latest, txn);
+    const struct state_view view = latest_as_view(&latest);
+    MUST(view.slot(view.ctx, &value, contract, &slot));
+    db_abort(txn);
+    return value;
+}
+
+/// Goal: forks begin while the chain runs, and whoever builds a block and whoever checks it see the
+/// same: besu#7036 (the first Shanghai block of one node had no withdrawals root) and besu#10611
+/// (PREVRANDAO was 0 for the builder and mixHash for the importer). Both validators are needed.
+Test(network, besu_7036_10611_forks_begin_alike_for_all, .timeout = 240)
+{
+    static struct network w;
+    static const uint8_t code[] = {0x44, 0x43, 0x55, 0x00}; // PREVRANDAO NUMBER SSTORE STOP
+    network_prepare(&w, 2, 0);
+    struct genesis *g = &w.net.genesis;
+    const uint64_t shanghai_s = (uint64_t)time(NULL) + 3;
+    const uint64_t cancun_s = shanghai_s + 2;
+    g->config.fork_time_s[REV_SHANGHAI] = shanghai_s;
+    g->config.fork_time_s[REV_CANCUN] = cancun_s;
+    g->header.field_count = HEADER_FIELDS_LONDON;
+    struct alloc_account all[2] = {{.code = BYTES_OF(code)}, g->alloc[0]};
+    memset(all[0].address.b + 18, 0x44, 2);
+    g->alloc = all;
+    g->alloc_count = 2;
+    for (size_t i = 0; i < 2; i++) open_node(&w, i);
+    connect(&w);
+
+    const uint64_t from_s[] = {0, shanghai_s, cancun_s};
+    const u256_t randao = u256_from_be32(QBFT_MIX_HASH.b);
+    const u256_t difficulty = u256_from_u64(1); // what the opcode gave before
+    uint64_t last = 0;
+    for (size_t i = 0; i < ARRAY_LEN(from_s); i++) {
+        wait_time(&w, from_s[i]);
+        last = store_randao(&w, i, &all[0].address);
+        const bool merged = header_at(w.nodes[0], last).timestamp_s >= shanghai_s;
+        for (size_t k = 0; k < 2; k++) {
+            const u256_t got = slot_at(w.nodes[k], &all[0].address, last);
+            cr_expect(u256_eq(&got, merged ? &randao : &difficulty), "node %zu, block %zu", k,
+                      (size_t)last);
+        }
+    }
+    expect_same(&w, last);
+    bool seen[HEADER_FIELDS_CANCUN + 1] = {false};
+    for (uint64_t number = 1; number <= last; number++) {
+        const struct header h = header_at(w.nodes[1], number);
+        const enum revision rev = chain_revision(&g->config, number, h.timestamp_s);
+        cr_expect_eq(h.field_count, header_fields_of(rev), "block %zu", (size_t)number);
+        if (h.field_count <= HEADER_FIELDS_CANCUN) seen[h.field_count] = true;
+    }
+    cr_expect(seen[HEADER_FIELDS_CANCUN], "no block of Cancun was made");
     network_deinit(&w);
 }
