@@ -265,9 +265,10 @@ endef
 $(foreach T,$(TWINS),$(eval $(call twin_rule,$(T))))
 TWIN_PROGRAMS := $(foreach T,$(TWINS),$(OUT)/twin/$(T)/cairn-sim)
 
+SIM_SAME ?= 24
 .PHONY: sim-twins
 sim-twins: $(OUT)/cairn-sim $(TWIN_PROGRAMS) ## seeds run alike whatever compiled them (TWINS='gcc-O0 gcc-O3 clang-14-O2')
-	$(Q)test/sim/twins.sh $^
+	$(Q)SIM_SAME=$(SIM_SAME) test/sim/twins.sh $^
 
 mutants: $(MUTANT_PROGRAMS) ## planted bugs: the simulator must find each within 2,000 seeds
 	$(Q)test/sim/mutants.sh $^

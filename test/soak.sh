@@ -85,6 +85,7 @@ done
 # ---- many validators in virtual time --------------------------------------------------------------
 part simulator make sim SIM=soak
 part simulator-sanitized make PROFILE=asan sim SIM=quick
+part simulator-twins make sim-twins TWINS='gcc-O0 gcc-O3 clang-14-O2' SIM_SAME=400
 
 part model make model MODEL=soak
 

@@ -5,7 +5,7 @@
 set -eu
 first=
 for program in "$@"; do
-    said=$("$program" --same "${SIM_SAME:-48}")
+    said=$("$program" --same "${SIM_SAME:-24}")
     echo "${program#*/release/}: $said"
     [ -n "$first" ] || first=$said
     if [ "$said" != "$first" ]; then

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Goal: what stopped other implementations (the fact sheet's list of incidents) does not stop
-/// this one. Elsewhere: besu#2141 in test_message.c, besu#9870 in test_validators.c,
-/// sigp/anchor#549 and ObolNetwork/charon#504 in test_justification.c, quorum#1491 (any order of
-/// messages) and sets that change while they run in test/sim.
+/// this one. test/sim/README.md lists each incident with its test, here or elsewhere.
 
 #include <criterion/criterion.h>
 

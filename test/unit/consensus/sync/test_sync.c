@@ -10,6 +10,7 @@
 
 #include "chain/base/buf.h"
 #include "chain/types/block.h"
+#include "chain/types/extra_data.h"
 
 #define CHAIN 1200
 
@@ -17,25 +18,37 @@
 static struct buf headers[CHAIN + 1];
 static hash_t hashes[CHAIN + 1];
 
+/// @param seal  what its one seal is made of: the hash is the same whatever it is
 static void make_header(struct buf *out, hash_t *hash, uint64_t number, const hash_t *parent,
-                        uint64_t salt)
+                        uint64_t salt, uint8_t seal)
 {
+    secp_sig_t sig;
+    memset(&sig, seal, sizeof sig);
+    sig.v = 0;
+    static const uint8_t vanity[32] = {0};
+    const struct extra_data extra = {.vanity = BYTES_OF(vanity), .seals = &sig, .seal_count = 1};
+    struct buf e;
+    buf_init(&e, 4096);
+    extra_data_encode(&e, &extra);
     struct header h;
     memset(&h, 0, sizeof h);
     h.number = number;
     h.parent_hash = *parent;
     h.gas_used = salt;
+    h.mix_hash = QBFT_MIX_HASH;
+    h.extra_data = buf_bytes(&e);
     h.field_count = HEADER_FIELDS_CLASSIC;
     buf_init(out, 4096);
     header_encode(out, &h);
     *hash = header_hash(&h);
+    buf_deinit(&e);
 }
 
 static void setup(void)
 {
     hash_t zero = {{0}};
     for (uint64_t n = 0; n <= CHAIN; n++)
-        make_header(&headers[n], &hashes[n], n, n == 0 ? &zero : &hashes[n - 1], 0);
+        make_header(&headers[n], &hashes[n], n, n == 0 ? &zero : &hashes[n - 1], 0, 1);
 }
 TestSuite(sync, .init = setup);
 
@@ -52,6 +65,7 @@ enum habit {
     EMPTY,        ///< answers with nothing
     OTHER_CHAIN,  ///< headers that do not link
     BAD_SEALS,    ///< headers that link, but are nobody's
+    RESEALED,     ///< the right blocks with wrong seals: their hashes must not be held bad
     WRONG_BODIES, ///< bodies of other blocks
     TOO_MANY,     ///< more than asked for
     GARBAGE,
@@ -101,7 +115,11 @@ static void answer_headers(struct world *w, const struct sync_effect *e, struct 
             rlp_put_raw(out, buf_bytes(&headers[n]));
         } else {
             struct buf forged;
-            make_header(&forged, &parent, n, &parent, 666);
+            hash_t hash;
+            if (habit == RESEALED) parent = hashes[n - 1];
+            make_header(&forged, &hash, n, &parent, habit == RESEALED ? 0 : 666, 2);
+            cr_assert_eq(hash_eq(&hash, &hashes[n]), habit == RESEALED);
+            parent = hash;
             rlp_put_raw(out, buf_bytes(&forged));
             buf_deinit(&forged);
         }
@@ -287,8 +305,8 @@ Test(sync, liars_in_the_majority)
 Test(sync, only_liars)
 {
     static struct world w;
-    const enum habit habits[] = {SILENT, EMPTY, OTHER_CHAIN, BAD_SEALS, GARBAGE};
-    world_init(&w, habits, 5, 3);
+    const enum habit habits[] = {SILENT, EMPTY, OTHER_CHAIN, BAD_SEALS, RESEALED, GARBAGE};
+    world_init(&w, habits, 6, 3);
     run(&w, CHAIN, 10 * 60000);
     cr_expect_eq(w.head, 0, "nothing is imported that is not sealed");
     world_deinit(&w);
