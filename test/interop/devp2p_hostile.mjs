@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { checked, expect, load, PATIENCE_MS, same, sleep, waitFor } from './common.mjs';
-import { bytes, ETH, headerHash, hex, Line, newKey, num, REASON, RLP, runCairnd, toNum } from './devp2p_peer.mjs';
+import { bytes, ETH, headerHash, hex, keccak256, Line, newKey, num, REASON, RLP, runCairnd, toNum } from './devp2p_peer.mjs';
 
 const { ethers } = load('ethers');
 const MIB = 1024 * 1024;
@@ -161,6 +161,56 @@ await flooder.ask(ETH.GET_HEADERS, ETH.HEADERS, 1, [num(0), num(1), num(0), num(
 const status = await waitFor(async () => { const s = await rpc('txpool_status'); return Number(s.queued) > 0 && s; }, 'queued transactions');
 expect(Number(status.queued) <= 1024, `the queue is bounded: ${Number(status.queued)}`);
 flooder.close();
+
+// --- who lies, and who repeats what others have said ---
+
+// Claims of a height that nobody has: what this node has is announced all the same.
+const liars = await Promise.all([1, 2, 3].map(async () => {
+  const line = await Line.to(node);
+  await line.status((s) => { s[2] = num(1000000000); return s; });
+  return line;
+}));
+const listener = await connect();
+await waitFor(async () => (await rpc('eth_syncing')) !== false, 'the claim to be believed for a while');
+const told = toNum((await listener.take('eth', ETH.NEW_BLOCK)).body[0][0][8]);
+expect(toNum((await listener.take('eth', ETH.NEW_BLOCK, (m) => toNum(RLP.decode(m.raw)[0][0][8]) > told)).body[1]) > 0,
+  'blocks are announced while others claim more');
+for (const line of [...liars, listener]) line.close();
+
+// A transaction that a liar announces first and never gives is asked of whoever announces it next.
+const rich = new ethers.Wallet(hex(newKey()));
+const wanted = bytes(await rich.signTransaction({ chainId: 4242, nonce: 0, gasLimit: 21000, value: 0, to: rich.address, type: 2, maxFeePerGas: 0, maxPriorityFeePerGas: 0 }));
+const wantedHash = keccak256(wanted);
+const announce = [Uint8Array.of(2), [num(wanted.length)], [wantedHash]];
+const keeper = await connect();
+const giver = await connect();
+keeper.eth(ETH.NEW_POOLED, announce);
+await keeper.take('eth', ETH.GET_POOLED);
+giver.eth(ETH.NEW_POOLED, announce);
+const request = (await giver.take('eth', ETH.GET_POOLED)).body;
+giver.eth(ETH.POOLED, [request[0], [wanted]]);
+await waitFor(async () => (await rpc('eth_getTransactionByHash', hex(wantedHash))) !== null, 'the transaction');
+expect(!keeper.closed, 'silence about a transaction is no crime');
+
+// The first packet of somebody's handshake, recorded and sent again, names him and proves nothing:
+// his line stays, however old it is, and he can still call.
+const victim = await connect();
+const recording = victim.peer._eciesSession._initMsg;
+const victimSince = Date.now();
+await waitFor(() => Date.now() > victimSince + 5100, 'a line that is older than two calls at once');
+const replays = [1, 2, 3].map(() => {
+  const socket = net.connect(node.port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(recording);
+  return new Promise((resolve) => socket.once('data', () => resolve(socket)));
+});
+for (const socket of await Promise.all(replays)) socket.write(Buffer.alloc(64, 1));
+await victim.ask(ETH.GET_HEADERS, ETH.HEADERS, 5, [num(0), num(1), num(0), num(0)]);
+expect(!victim.closed && victim.reason === null, 'a recording takes nobody\'s line');
+const successor = await Line.to(node, { key: victim.key });
+await successor.status();
+same(await victim.end(), REASON.ALREADY, 'he himself may come again: the older line goes');
+for (const line of [keeper, giver, successor]) line.close();
 
 // --- who does not read ---
 
