@@ -94,9 +94,9 @@ void executor_commit(struct executor *x, uint64_t height, const hash_t *block_ha
     put(x, j);
 }
 
-void executor_import(struct executor *x, uint64_t number, bytes_t block)
+void executor_import(struct executor *x, uint64_t number, bytes_t blocks)
 {
-    struct job *j = job_new(JOB_IMPORT, block, 0);
+    struct job *j = job_new(JOB_IMPORT, blocks, 0);
     j->height = number;
     put(x, j);
 }
@@ -145,6 +145,7 @@ err_t executor_new(struct executor **out, struct node *n)
     const struct state_view view = latest_as_view(&nothing);
     TRY(overlay_new(&x->world, &view, OVERLAY_BYTES));
     for (size_t i = 0; i < KEPT_BLOCKS; i++) TRY(executed_init(&x->kept[i].block));
+    for (size_t i = 0; i < SYNC_GROUP; i++) TRY(executed_init(&x->group[i]));
     TRY(trie_cache_new(&x->trie_cache, TRIE_CACHE_BYTES));
     x->env = (struct block_env){&n->genesis.config, x->vm, x->world, &n->jobs, x->trie_cache};
     return start_from_store(x);
@@ -167,6 +168,7 @@ void executor_free(struct executor *x)
     if (x->running) pthread_join(x->thread, NULL);
     if (x->jobs != NULL) queue_free(x->jobs, free);
     for (size_t i = 0; i < KEPT_BLOCKS; i++) executed_deinit(&x->kept[i].block);
+    for (size_t i = 0; i < SYNC_GROUP; i++) executed_deinit(&x->group[i]);
     overlay_free(x->world);
     trie_cache_free(x->trie_cache);
     vm_free(x->vm);

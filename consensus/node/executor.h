@@ -25,6 +25,7 @@ void executor_check(struct executor *x, uint64_t height, uint32_t round, const h
                     const hash_t *block_hash, bytes_t block);
 void executor_commit(struct executor *x, uint64_t height, const hash_t *block_hash, bytes_t block,
                      uint32_t round, const secp_sig_t *seals, size_t seal_count);
-/// A sealed block from a peer: checked with its seals, executed, stored. The answer goes to
-/// peering_import_done, after the head that it makes.
-void executor_import(struct executor *x, uint64_t number, bytes_t block);
+/// Sealed blocks from peers, one behind the other, `number` being the first one's: checked with
+/// their seals, executed, stored together as far as they are good and it does not take too long.
+/// The answer goes to peering_import_done, after the head that they make.
+void executor_import(struct executor *x, uint64_t number, bytes_t blocks);

@@ -91,7 +91,8 @@ err_t executor_read_header(struct executor *x, bytes_t raw, struct header *h, ha
     return extra_data_decode(extra, &x->scratch, h->extra_data);
 }
 
-err_t executor_check_into(struct executor *x, struct executed_block *out, bytes_t raw, bool sealed,
+err_t executor_check_into(struct executor *x, struct executed_block *out, const struct db_txn *txn,
+                          bytes_t raw, bool sealed,
                           enum check_stage *stage) // NOLINT(readability-non-const-parameter)
 {
     struct node *n = x->node;
@@ -100,12 +101,9 @@ err_t executor_check_into(struct executor *x, struct executed_block *out, bytes_
                                      .stage = stage,
                                      .known_senders = known_senders,
                                      .ctx = n};
-    struct db_txn *txn;
-    TRY(db_begin_read(n->db, &txn));
     const uint64_t begun_us = counters_now_us();
     const err_t err = block_check(out, &x->env, txn, &rq);
     if (err_ok(err)) histogram_note(&n->counters.execute, begun_us);
-    db_abort(txn);
     return err;
 }
 
@@ -113,10 +111,14 @@ struct kept *executor_kept_or_checked(struct executor *x, const hash_t *hash, by
                                       err_t *err)
 {
     struct kept *k = executor_find_kept(x, hash);
+    struct db_txn *txn;
     *err = OK;
     if (k != NULL) return k;
     k = executor_make_place(x);
-    *err = executor_check_into(x, &k->block, raw, false, NULL);
+    *err = db_begin_read(x->node->db, &txn);
+    if (!err_ok(*err)) return NULL;
+    *err = executor_check_into(x, &k->block, txn, raw, false, NULL);
+    db_abort(txn);
     if (!err_ok(*err)) return NULL;
     k->used = true;
     return k;

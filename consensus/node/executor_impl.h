@@ -10,6 +10,7 @@
 #include "consensus/node/executor.h"
 #include "consensus/node/node_impl.h"
 #include "consensus/qbft/justification.h"
+#include "consensus/sync/sync.h"
 
 #define KEPT_BLOCKS 4
 
@@ -23,7 +24,7 @@ struct job {
     hash_t hash;
     size_t block_len;
     size_t seal_count;
-    uint8_t bytes[]; ///< the block, then the seals
+    uint8_t bytes[]; ///< the block or blocks, then the seals
 };
 
 struct kept {
@@ -42,6 +43,7 @@ struct executor {
     struct trie_cache *trie_cache;
     struct block_env env;
     struct kept kept[KEPT_BLOCKS];
+    struct executed_block group[SYNC_GROUP]; ///< being imported together
     uint64_t age;
 
     struct header head;
@@ -83,9 +85,10 @@ struct header_rules executor_rules(const struct executor *x, bool sealed);
 /// The header of a block as it came; its extraData is decoded into the scratch arena.
 MUST_USE err_t executor_read_header(struct executor *x, bytes_t raw, struct header *h, hash_t *hash,
                                     struct extra_data *extra);
-/// Checks and executes a block after the head. `stage` may be NULL.
-MUST_USE err_t executor_check_into(struct executor *x, struct executed_block *out, bytes_t raw,
-                                   bool sealed, enum check_stage *stage);
+/// Checks and executes a block after the head, on the state that `txn` sees. `stage` may be NULL.
+MUST_USE err_t executor_check_into(struct executor *x, struct executed_block *out,
+                                   const struct db_txn *txn, bytes_t raw, bool sealed,
+                                   enum check_stage *stage);
 /// Executes a proposal unless that was done before. @return NULL with the reason in *err
 struct kept *executor_kept_or_checked(struct executor *x, const hash_t *hash, bytes_t raw,
                                       err_t *err);
@@ -98,7 +101,7 @@ void executor_on_build(struct executor *x, const struct job *j);
 void executor_on_check(struct executor *x, const struct job *j);
 /// Stores a decided block with the seals that were collected.
 void executor_on_commit(struct executor *x, const struct job *j);
-/// Checks and stores a sealed block, and tells sync.
+/// Checks and stores sealed blocks, and tells sync.
 void executor_on_import(struct executor *x, const struct job *j);
 /// Disk, journal, what has waited too long. About once a second.
 void executor_look_after(struct executor *x);

@@ -135,7 +135,7 @@ void peering_useless(struct peering *p, struct peer *peer, const char *why)
 static void do_effect(struct peering *p, const struct sync_effect *e)
 {
     struct peer *peer = peering_find(p, e->peer);
-    if (e->kind == SYNC_FX_IMPORT) executor_import(p->node->executor, e->number, e->block);
+    if (e->kind == SYNC_FX_IMPORT) executor_import(p->node->executor, e->number, e->blocks);
     if (peer == NULL) return;
     switch (e->kind) {
     case SYNC_FX_GET_HEADERS:

@@ -51,10 +51,11 @@ struct sync {
     size_t first;
     size_t count;
     size_t bytes;
-    bool importing;       ///< until IMPORT_DONE, whatever becomes of the window meanwhile
-    hash_t import_hash;   ///< of the block being imported
-    uint64_t retry_at_ms; ///< no import before
-    struct buf import;    ///< the block being imported
+    bool importing; ///< until IMPORT_DONE, whatever becomes of the window meanwhile
+    hash_t import_hashes[SYNC_GROUP]; ///< of the blocks being imported
+    uint64_t import_first;            ///< number of the first
+    uint64_t retry_at_ms;             ///< no import before
+    struct buf import;                ///< the blocks being imported
     uint64_t next_request;
 
     /// Headers come from one peer at a time, so that they link and somebody answers for them.
@@ -313,27 +314,41 @@ static void ask_bodies(struct sync *s, struct sync_effects *fx)
     }
 }
 
+static void put_block(struct buf *out, const struct item *it)
+{
+    const size_t list = rlp_list_begin(out);
+    rlp_put_raw(out, buf_bytes(&it->header));
+    rlp_put_raw(out, buf_bytes(&it->body));
+    rlp_list_end(out, list);
+}
+
+/// Small blocks go together: they share one sync of the disk.
 static void import_front(struct sync *s, struct sync_effects *fx)
 {
     if (s->importing || s->count == 0 || s->now_ms < s->retry_at_ms) return;
-    struct item *it = item_at(s, 0);
-    if (it->state != WHOLE) return;
+    size_t count = 0;
     buf_clear(&s->import);
-    const size_t list = rlp_list_begin(&s->import);
-    rlp_put_raw(&s->import, buf_bytes(&it->header));
-    rlp_put_raw(&s->import, buf_bytes(&it->body));
-    rlp_list_end(&s->import, list);
+    for (; count < s->count && count < SYNC_GROUP; count++) {
+        const struct item *it = item_at(s, count);
+        if (it->state != WHOLE) break;
+        if (count != 0 && s->import.len + it->header.len + it->body.len > SYNC_GROUP_BYTES) break;
+        put_block(&s->import, it);
+        s->import_hashes[count] = it->hash;
+    }
+    if (count == 0) return;
+    struct item *front = item_at(s, 0);
     if (!err_ok(buf_status(&s->import))) {
-        blame(s, fx, it->body_from, "a block larger than 16 MiB");
-        item_clear(s, it);
+        blame(s, fx, front->body_from, "a block larger than 16 MiB");
+        item_clear(s, front);
         forget_all(s);
         return;
     }
     s->importing = true;
-    s->import_hash = it->hash;
-    struct sync_effect *e = effect(fx, SYNC_FX_IMPORT, it->body_from);
-    e->block = buf_bytes(&s->import);
-    e->number = it->number;
+    s->import_first = front->number;
+    struct sync_effect *e = effect(fx, SYNC_FX_IMPORT, front->body_from);
+    e->blocks = buf_bytes(&s->import);
+    e->number = front->number;
+    e->count = count;
 }
 
 /// --- events ---
@@ -498,7 +513,9 @@ static void on_import_done(struct sync *s, struct sync_effects *fx, const struct
     if (!s->importing) return;
     s->importing = false;
     struct item *it = item_of(s, ev->done.number);
-    if (it == NULL || !hash_eq(&it->hash, &s->import_hash)) return; // no longer of interest
+    const uint64_t at = ev->done.number - s->import_first;
+    if (it == NULL || at >= SYNC_GROUP || !hash_eq(&it->hash, &s->import_hashes[at]))
+        return; // no longer of interest
     switch (ev->done.verdict) {
     case SYNC_GOOD:
         return; // its SYNC_EV_HEAD has taken it off

@@ -10,7 +10,7 @@
 ///        |
 ///     GetBlockBodies (to several peers) ----> queue:  101  102  103 ...
 ///        |                                             |
-///     SYNC_FX_IMPORT <---- the front, once it is whole-+     seals, execution, every root
+///     SYNC_FX_IMPORT <---- the front, as far as it is whole  seals, execution, every root
 ///        |
 ///     the new head comes back as SYNC_EV_HEAD; what failed is the giver's fault
 ///
@@ -33,8 +33,10 @@
 #define SYNC_PEERS 64U
 #define SYNC_WINDOW 512U ///< blocks asked for and not yet imported
 #define SYNC_WINDOW_BYTES ((size_t)64 * 1024 * 1024)
-#define SYNC_HEADERS 192U         ///< in one request
-#define SYNC_BODIES 48U           ///< in one request
+#define SYNC_HEADERS 192U ///< in one request
+#define SYNC_BODIES 48U   ///< in one request
+#define SYNC_GROUP 16U    ///< blocks imported together, of at most
+#define SYNC_GROUP_BYTES ((size_t)256 * 1024)
 #define SYNC_REQUEST_MS 15000U    ///< for an answer
 #define SYNC_RETRY_MS 1000U       ///< after an import that our own disk prevented
 #define SYNC_LEFT_ALONE_MS 30000U ///< after it has not delivered what it claimed
@@ -50,7 +52,7 @@ struct sync_event {
         SYNC_EV_HEADERS,     ///< the answer to `request`
         SYNC_EV_BODIES,      ///< the answer to `request`
         SYNC_EV_BLOCK,       ///< `peer` announced a whole block
-        SYNC_EV_IMPORT_DONE, ///< of the block that was to be imported; SYNC_EV_HEAD came before
+        SYNC_EV_IMPORT_DONE, ///< of what was to be imported; SYNC_EV_HEAD came before
         SYNC_EV_TICK,        ///< time has passed
     } kind;
     sync_peer_t peer;
@@ -66,7 +68,7 @@ struct sync_event {
         } answer;
         bytes_t block; ///< RLP, copied
         struct {
-            uint64_t number;
+            uint64_t number; ///< the first that is not good, or the last of all
             enum sync_verdict {
                 SYNC_GOOD,
                 SYNC_BAD_HEADER, ///< header or seals: whoever gave the header
@@ -81,7 +83,7 @@ struct sync_effect {
     enum sync_effect_kind {
         SYNC_FX_GET_HEADERS, ///< ask `peer` for `count` headers from `from` on
         SYNC_FX_GET_BODIES,  ///< ask `peer` for the bodies of `hashes`
-        SYNC_FX_IMPORT,      ///< check with seals, execute, store; then IMPORT_DONE
+        SYNC_FX_IMPORT,      ///< check `count` blocks with seals, execute, store; then IMPORT_DONE
         SYNC_FX_BLAME,       ///< `peer` gave what cannot be right
         SYNC_FX_USELESS,     ///< `peer` did not answer in time
     } kind;
@@ -90,8 +92,9 @@ struct sync_effect {
     uint64_t from;
     const hash_t *hashes; ///< valid until the next sync_step
     size_t count;
-    bytes_t block; ///< RLP [header, txs, ommers(, withdrawals)]; valid until the next sync_step
-    uint64_t number;
+    /// One RLP [header, txs, ommers(, withdrawals)] behind the other; valid until the next sync_step.
+    bytes_t blocks;
+    uint64_t number; ///< of the first
     const char *why;
 };
 

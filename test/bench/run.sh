@@ -16,7 +16,7 @@ for program in "$dir"/*; do
     echo "== $name" >&2
     "$program" >>"$dir/results.jsonl"
 done
-for name in start rpc node import; do
+for name in start rpc node net import; do
     [ -z "$only" ] || [ "$only" = "$name" ] || continue
     echo "== $name" >&2
     python3 "$here/$name.py" --bin "$(dirname "$dir")" >>"$dir/results.jsonl"

@@ -94,6 +94,7 @@ struct world {
     size_t mails;
     unsigned blamed[8], useless[8];
     size_t most_bodies_asked;
+    size_t together; ///< blocks in one import
 };
 
 static uint32_t rnd(struct world *w, uint32_t below)
@@ -156,16 +157,22 @@ static void answer(struct world *w, const struct sync_effect *e, bool of_headers
 }
 
 /// What the executor would say: only the honest chain is sealed, only its bodies fit.
-static enum sync_verdict judge(const struct sync_effect *e)
+/// @param[out] number  the first that is not good, or the last of all
+static enum sync_verdict judge(const struct sync_effect *e, uint64_t *number)
 {
-    struct rlp_reader r = rlp_reader(e->block);
+    struct rlp_reader r = rlp_reader(e->blocks);
     struct rlp_reader block;
     bytes_t raw;
     uint64_t body;
-    cr_assert(err_ok(rlp_read_list(&r, &block)));
-    cr_assert(err_ok(rlp_read_raw(&block, &raw)));
-    if (e->number > CHAIN || !bytes_eq(raw, buf_bytes(&headers[e->number]))) return SYNC_BAD_HEADER;
-    if (!err_ok(rlp_read_u64(&block, &body)) || body != e->number) return SYNC_BAD_BODY;
+    cr_assert(e->count > 0 && e->count <= SYNC_GROUP);
+    for (size_t i = 0; i < e->count; i++) {
+        const uint64_t n = *number = e->number + i;
+        cr_assert(err_ok(rlp_read_list(&r, &block)));
+        cr_assert(err_ok(rlp_read_raw(&block, &raw)));
+        if (n > CHAIN || !bytes_eq(raw, buf_bytes(&headers[n]))) return SYNC_BAD_HEADER;
+        if (!err_ok(rlp_read_u64(&block, &body)) || body != n) return SYNC_BAD_BODY;
+    }
+    cr_assert_eq(r.rest.len, 0);
     return SYNC_GOOD;
 }
 
@@ -189,9 +196,9 @@ static void step(struct world *w, struct sync_event ev)
             break;
         case SYNC_FX_IMPORT:
             import = true;
-            number = e->number;
-            cr_assert_eq(number, w->head + 1, "in order");
-            verdict = judge(e);
+            cr_assert_eq(e->number, w->head + 1, "in order");
+            verdict = judge(e, &number);
+            if (e->count > w->together) w->together = e->count;
             break;
         case SYNC_FX_BLAME:
             w->blamed[e->peer]++;
@@ -202,9 +209,10 @@ static void step(struct world *w, struct sync_event ev)
         }
     }
     if (!import) return;
-    if (verdict == SYNC_GOOD) {
-        w->head = number;
-        step(w, (struct sync_event){.kind = SYNC_EV_HEAD, .head = {number, hashes[number]}});
+    const uint64_t good = verdict == SYNC_GOOD ? number : number - 1;
+    if (good > w->head) {
+        w->head = good;
+        step(w, (struct sync_event){.kind = SYNC_EV_HEAD, .head = {good, hashes[good]}});
     }
     step(w, (struct sync_event){.kind = SYNC_EV_IMPORT_DONE, .done = {number, verdict}});
 }
@@ -260,6 +268,7 @@ Test(sync, one_honest_peer)
     run(&w, CHAIN, 60000);
     cr_expect_eq(w.head, CHAIN);
     cr_expect_eq(w.blamed[0] + w.useless[0], 0);
+    cr_expect_eq(w.together, SYNC_GROUP);
     struct sync_view v;
     sync_look(w.s, &v);
     cr_expect(!v.syncing && v.queued == 0 && v.peers == 1);
