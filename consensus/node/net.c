@@ -3,6 +3,7 @@
 
 #include "chain/crypto/random.h"
 #include "consensus/p2p/budget.h"
+#include "consensus/p2p/ip_class.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,15 +117,11 @@ static bool v4_of(const struct sockaddr_storage *a, uint8_t out[4])
     return true;
 }
 
-/// Loopback, private and link-local networks, where a whole consortium may sit behind one address.
 static bool is_local(const struct sockaddr_storage *a)
 {
     uint8_t b[4];
-    if (v4_of(a, b))
-        return b[0] == 127 || b[0] == 10 || (b[0] == 172 && (b[1] & 0xf0) == 16) ||
-               (b[0] == 192 && b[1] == 168) || (b[0] == 169 && b[1] == 254);
-    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)a)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_LINKLOCAL(v6) || (v6->s6_addr[0] & 0xfe) == 0xfc;
+    if (v4_of(a, b)) return ip_is_local(b, sizeof b);
+    return ip_is_local(((const struct sockaddr_in6 *)a)->sin6_addr.s6_addr, 16);
 }
 
 /// One address; beyond the local networks one /64 of IPv6, all of which one customer has.

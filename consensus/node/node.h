@@ -28,6 +28,9 @@ struct node_p2p_options {
     size_t max_peers;                ///< 0: 50
     const char *const *static_nodes; ///< enode URLs
     size_t static_node_count;
+    bool discovery;               ///< looks for nodes, on the UDP port of the same number
+    const char *const *bootnodes; ///< enode URLs: where discovery begins
+    size_t bootnode_count;
 };
 
 struct node_options {
@@ -341,6 +344,21 @@ size_t node_peers(struct node *n, struct node_peer *out, size_t room);
 /// This node's enode URL, with the host it was told to listen on.
 /// @return false if no port is open
 bool node_enode(struct node *n, char *out, size_t room);
+
+/// What this node says about itself to those who look for nodes.
+struct node_discovery {
+    bool on;
+    uint16_t port;     ///< UDP
+    char record[405];  ///< "enr:...", signed (EIP-778)
+    size_t nodes;      ///< known
+    size_t live;       ///< of these: have answered
+    size_t candidates; ///< of these: on our chain
+    uint64_t received; ///< packets
+    uint64_t limited;  ///< of these: too many, not looked at
+    uint64_t refused;  ///< of these: invalid, expired or not asked for
+    uint64_t sent;
+};
+void node_discovery(struct node *n, struct node_discovery *out);
 
 /// Does it parse as an enode URL?
 bool node_is_enode(const char *text);

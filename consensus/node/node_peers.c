@@ -28,9 +28,19 @@ bool node_enode(struct node *n, char *out, size_t room)
                        : anywhere                ? "127.0.0.1"
                                                  : o->listen_host;
     struct enode self = {.id = n->self_key, .tcp = peering_port(p), .udp = peering_port(p)};
+    struct node_discovery found;
+    peering_discovery(p, &found);
+    if (found.on) self.udp = found.port;
     (void)snprintf(self.host, sizeof self.host, "%s", host);
     enode_print(out, &self);
     return true;
+}
+
+void node_discovery(struct node *n, struct node_discovery *out)
+{
+    const struct peering *p = loop_peering(n->loop);
+    *out = (struct node_discovery){.on = false};
+    if (p != NULL) peering_discovery(p, out);
 }
 
 bool node_is_enode(const char *text)

@@ -469,6 +469,7 @@ void peering_on_head(struct peering *p, const struct qbft_head *head)
     for (struct conn *c = net_next(p->net, NULL); c != NULL; c = net_next(p->net, c)) {
         if (peer_of(c) != NULL) look_who_it_is(p, peer_of(c));
     }
+    if (p->discovery != NULL) discovery_on_head(p->discovery, head->number, head->timestamp_s);
     struct sync_event ev = {.kind = SYNC_EV_HEAD, .head = {head->number, head->hash}};
     peering_sync(p, &ev);
     struct sync_view view;
@@ -492,6 +493,81 @@ static void on_tick(uv_timer_t *t)
     struct sync_event ev = {.kind = SYNC_EV_TICK};
     peering_sync(p, &ev);
     show(p);
+}
+
+/// --- discovery ---
+
+static void on_found(void *ctx, const struct enode *node)
+{
+    const struct peering *p = ctx;
+    peers_add_found(p->peers, node, peering_now(p)); // the tick calls it
+}
+
+static bool on_allowed(void *ctx, const secp_pubkey_t *id)
+{
+    const struct peering *p = ctx;
+    return peers_allowed(p->peers, id);
+}
+
+void peering_discovery(const struct peering *p, struct node_discovery *out)
+{
+    struct discovery_view v;
+    *out = (struct node_discovery){.on = p->discovery != NULL};
+    if (!out->on) return;
+    discovery_look(p->discovery, &v);
+    out->port = discovery_port(p->discovery);
+    _Static_assert(sizeof out->record == ENR_TEXT_MAX, "a record's text fits");
+    memcpy(out->record, v.record, sizeof v.record);
+    out->nodes = v.stats.nodes;
+    out->live = v.stats.live;
+    out->candidates = v.stats.candidates;
+    out->received = v.stats.received;
+    out->limited = v.stats.limited;
+    out->refused = v.stats.refused;
+    out->sent = v.stats.sent;
+}
+
+static err_t add_bootnodes(struct peering *p, struct node_detail *detail)
+{
+    const struct node_p2p_options *o = &p->node->options.p2p;
+    const secp_pubkey_t *self = &p->node->self_key;
+    for (size_t i = 0; i < o->bootnode_count; i++) {
+        struct enode node;
+        err_t err = enode_parse(&node, bytes_of_str(o->bootnodes[i]));
+        const bool is_self = err_ok(err) && memcmp(node.id.b, self->b, sizeof self->b) == 0;
+        if (is_self) continue; // one list serves all nodes
+        if (err_ok(err)) err = discovery_add_bootnode(p->discovery, &node);
+        if (err_ok(err)) continue;
+        (void)snprintf(detail->text, sizeof detail->text,
+                       "bootnode %zu is %.150s: %s\nhint: enode://<128 hex digits>@<host>:<port>",
+                       i + 1, o->bootnodes[i], err_text(err));
+        return err;
+    }
+    return OK;
+}
+
+static err_t open_discovery(struct peering *p, uv_loop_t *uv, struct node_detail *detail)
+{
+    const struct node *n = p->node;
+    const struct node_p2p_options *o = &n->options.p2p;
+    const char *host = o->listen_host != NULL ? o->listen_host : "0.0.0.0";
+    const struct discovery_options options = {.key = n->options.key,
+                                              .advertise_host = o->advertise_host,
+                                              .forks = p->forks,
+                                              .genesis = n->genesis_hash,
+                                              .found = on_found,
+                                              .allowed = on_allowed,
+                                              .now_ms = clock_ms,
+                                              .ctx = p};
+    const err_t err =
+        discovery_new(&p->discovery, uv, &options, host, net_port(p->net), o->listen_port == 0);
+    if (err_ok(err)) return add_bootnodes(p, detail);
+    (void)snprintf(
+        detail->text, sizeof detail->text,
+        "cannot look for nodes on %s:%u (UDP): %s\nhint: choose another --p2p-listen, or "
+        "--discovery off",
+        host, (unsigned)net_port(p->net), err_text(err));
+    return err.kind == ERR_BUSY ? FAIL(INVALID, "discovery: the UDP port is taken") : err;
 }
 
 /// --- life ---
@@ -573,6 +649,7 @@ err_t peering_new(struct peering **out, struct node *n, uv_loop_t *uv, struct no
     TRY(make_parts(p, uv));
     TRY(add_static_nodes(p, detail));
     TRY(open_port(p, detail));
+    if (n->options.p2p.discovery) TRY(open_discovery(p, uv, detail));
     check(uv_timer_start(&p->tick, on_tick, 0, TICK_MS) == 0);
     return OK;
 }
@@ -583,6 +660,7 @@ void peering_stop(struct peering *p)
     p->stopping = true;
     uv_close((uv_handle_t *)&p->tick, NULL);
     if (p->net != NULL) net_stop(p->net);
+    if (p->discovery != NULL) discovery_stop(p->discovery);
     desk_free(p->verifier);
     desk_free(p->clerk);
     desk_free(p->intake);
@@ -592,6 +670,7 @@ void peering_stop(struct peering *p)
 void peering_free(struct peering *p)
 {
     if (p == NULL) return;
+    discovery_free(p->discovery);
     net_free(p->net);
     sync_free(p->sync);
     peers_free(p->peers);

@@ -58,6 +58,8 @@ void peering_change(struct peering *p, const struct enode *whom, bool add);
 
 /// The port that is open.
 uint16_t peering_port(const struct peering *p);
+/// What discovery looks like; zeros where it is off.
+void peering_discovery(const struct peering *p, struct node_discovery *out);
 /// Copies what is known of the peers. @return how many, at most `room`
 size_t peering_list(struct peering *p, struct node_peer *out, size_t room);
 /// How far sync is.

@@ -5,6 +5,7 @@
 
 #include "chain/base/map.h"
 #include "consensus/node/desk.h"
+#include "consensus/node/discovery.h"
 #include "consensus/node/net.h"
 #include "consensus/node/node_impl.h"
 #include "consensus/node/peering.h"
@@ -77,6 +78,7 @@ struct said {
 struct peering {
     struct node *node;
     struct net *net;
+    struct discovery *discovery; ///< NULL: nobody is looked for
     struct peers *peers;
     struct sync *sync;
     struct sync_effect effects[SYNC_EFFECTS_ROOM];

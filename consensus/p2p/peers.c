@@ -6,8 +6,9 @@
 struct known {
     secp_pubkey_t id;
     address_t address;
-    struct enode node; ///< where to call; of static ones
+    struct enode node; ///< where to call; of static and found ones
     bool is_static;
+    bool is_found;
     bool is_validator;
     bool calling;
     unsigned lines;    ///< 0 or 1; 2 for the moment in which one of two goes
@@ -114,6 +115,16 @@ err_t peers_add_static(struct peers *p, const struct enode *node, uint64_t now_m
     return OK;
 }
 
+void peers_add_found(struct peers *p, const struct enode *node, uint64_t now_ms)
+{
+    if (same(&node->id, &p->self) || !peers_allowed(p, &node->id)) return;
+    struct known *k = take(p, &node->id, now_ms);
+    if (k == NULL || k->is_static) return;
+    if (!k->is_found && k->call_at_ms < now_ms) k->call_at_ms = now_ms;
+    k->is_found = true;
+    k->node = *node;
+}
+
 bool peers_remove_static(struct peers *p, const secp_pubkey_t *id)
 {
     struct known *k = find(p, id);
@@ -156,35 +167,6 @@ bool peers_is_static(const struct peers *p, const secp_pubkey_t *id)
 
 /// --- calls ---
 
-static bool may_be_called(const struct peers *p, const struct known *k)
-{
-    return k->is_static && !k->calling && k->lines == 0 && peers_allowed(p, &k->id);
-}
-
-bool peers_next_call(struct peers *p, struct enode *out, uint64_t now_ms)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        struct known *k = &p->known[i];
-        if (!may_be_called(p, k) || now_ms < k->call_at_ms) continue;
-        k->calling = true;
-        *out = k->node;
-        return true;
-    }
-    return false;
-}
-
-uint64_t peers_deadline(const struct peers *p)
-{
-    uint64_t at = UINT64_MAX;
-    for (size_t i = 0; i < p->count; i++) {
-        const struct known *k = &p->known[i];
-        if (may_be_called(p, k) && k->call_at_ms < at) at = k->call_at_ms;
-    }
-    return at;
-}
-
-/// --- lines ---
-
 /// Lines for which no place is kept.
 static size_t strangers(const struct peers *p)
 {
@@ -195,6 +177,56 @@ static size_t strangers(const struct peers *p)
     }
     return count;
 }
+
+/// How many found nodes may be called now: as there are places for strangers, beside those that are
+/// being called, and not all at once.
+static size_t found_room(const struct peers *p)
+{
+    size_t calls = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct known *k = &p->known[i];
+        calls += k->calling && k->lines == 0 && !k->is_static;
+    }
+    const size_t taken = strangers(p) + calls;
+    const size_t places = taken < p->max_peers ? p->max_peers - taken : 0;
+    const size_t at_once = calls < PEERS_FOUND_CALLS ? PEERS_FOUND_CALLS - calls : 0;
+    return places < at_once ? places : at_once;
+}
+
+static bool may_be_called(const struct peers *p, const struct known *k, size_t room)
+{
+    if (k->calling || k->lines != 0 || !peers_allowed(p, &k->id)) return false;
+    return k->is_static || (k->is_found && (k->is_validator || room != 0));
+}
+
+bool peers_next_call(struct peers *p, struct enode *out, uint64_t now_ms)
+{
+    const size_t room = found_room(p);
+    for (size_t i = 0; i < p->count; i++) {
+        struct known *k = &p->known[i];
+        if (!may_be_called(p, k, room) || now_ms < k->call_at_ms || now_ms < k->banned_until_ms)
+            continue;
+        k->calling = true;
+        *out = k->node;
+        return true;
+    }
+    return false;
+}
+
+uint64_t peers_deadline(const struct peers *p)
+{
+    uint64_t at = UINT64_MAX;
+    const size_t room = found_room(p);
+    for (size_t i = 0; i < p->count; i++) {
+        const struct known *k = &p->known[i];
+        const uint64_t due =
+            k->call_at_ms > k->banned_until_ms ? k->call_at_ms : k->banned_until_ms;
+        if (may_be_called(p, k, room) && due < at) at = due;
+    }
+    return at;
+}
+
+/// --- lines ---
 
 size_t peers_lines(const struct peers *p)
 {
@@ -270,7 +302,9 @@ void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool 
     // A line that held for longer than the wait was worth calling for: start again from the shortest.
     if (was_on && !breach && now_ms - k->since_ms > k->backoff_ms) k->backoff_ms = 0;
     k->backoff_ms = k->backoff_ms == 0 ? PEERS_BACKOFF_MIN_MS : 2 * k->backoff_ms;
-    if (k->backoff_ms > PEERS_BACKOFF_MAX_MS) k->backoff_ms = PEERS_BACKOFF_MAX_MS;
+    const bool needed = k->is_static || k->is_validator;
+    const uint64_t most = needed ? PEERS_BACKOFF_MAX_MS : PEERS_FOUND_BACKOFF_MAX_MS;
+    if (k->backoff_ms > most) k->backoff_ms = most;
     k->call_at_ms = now_ms + k->backoff_ms;
     if (breach) ban(k, now_ms);
 }

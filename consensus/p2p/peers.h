@@ -4,9 +4,11 @@
 /// Whom to know: which nodes to call and when, whom to let in, whom to leave alone for a while.
 ///
 /// A consortium network needs no discovery: every node has a list of the others (*static* nodes)
-/// and calls each until it is there, again and again after 1, 2, 4 ... 30 s. Others may call in as
-/// long as there are places; a place is kept for every static node and every validator. Where
-/// there is an allow list nobody else gets in at all.
+/// and calls each until it is there, again and again after 1, 2, 4 ... 30 s. Where there is
+/// discovery, the nodes that it *finds* are called too, as long as there are places, and less and
+/// less often if they cannot be had. Others may call in as long as there are places; a place is kept
+/// for every static node and every validator. Where there is an allow list nobody else gets in at
+/// all, and nobody else is called.
 ///
 /// Two nodes that call each other at once would have two lines: both keep the one that the lower
 /// key began. A line that comes later takes the place of the old one, whose other end must have
@@ -29,6 +31,8 @@
 #define PEERS_ALLOWED_MAX 1024U
 #define PEERS_BACKOFF_MIN_MS 1000U
 #define PEERS_BACKOFF_MAX_MS 30000U
+#define PEERS_FOUND_BACKOFF_MAX_MS 300000U ///< for found nodes that are no validators
+#define PEERS_FOUND_CALLS 8U               ///< to found nodes at one time
 #define PEERS_BAN_MS 600000U
 #define PEERS_AT_ONCE_MS 5000U ///< two lines within this time began at once
 #define PEERS_POINTS 100
@@ -51,6 +55,10 @@ void peers_free(struct peers *p); ///< NULL is allowed
 MUST_USE err_t peers_add_static(struct peers *p, const struct enode *node, uint64_t now_ms);
 /// @return false if it was not static
 bool peers_remove_static(struct peers *p, const secp_pubkey_t *id);
+
+/// Discovery has found a node of our chain, which is called if there is a place for it. A static
+/// node stays as it is. One that is forgotten meanwhile is found again.
+void peers_add_found(struct peers *p, const struct enode *node, uint64_t now_ms);
 
 /// Only these may be connected from now on; count 0 with `all`: everybody.
 MUST_USE err_t peers_set_allowed(struct peers *p, const secp_pubkey_t *ids, size_t count, bool all);

@@ -338,7 +338,7 @@ static err_t read_line(struct config *c, char *section, size_t section_cap, char
     for (size_t i = 0; i < SETTING_COUNT_OF; i++) keys[i] = SETTINGS[i].key;
     for (size_t i = 0; i < SETTING_COUNT_OF; i++) {
         if (keys[i][0] == 0 || strcmp(keys[i], key) != 0) continue;
-        char text[1024];
+        char text[4096];
         char where[320];
         (void)snprintf(where, sizeof where, "%s:%u: %s", path, number, key);
         if (!value_text(text, sizeof text, trim(equals + 1))) {

@@ -52,6 +52,28 @@ err_t p2p_static_nodes_read(struct p2p_settings *p, const struct config *c, char
     return detail[0] == 0 ? OK : FAIL(INVALID, "static nodes: the file is wrong");
 }
 
+/// Cuts --bootnodes at its commas.
+static int read_bootnodes(struct p2p_settings *p, const struct config *c)
+{
+    p->boot_text = strdup(config_text(c, SET_bootnodes));
+    if (p->boot_text == NULL) return fail(EXIT_INTERNAL, "out of memory");
+    char *rest = NULL;
+    for (char *word = strtok_r(p->boot_text, ", \t", &rest); word != NULL;
+         word = strtok_r(NULL, ", \t", &rest)) {
+        if (p->bootnode_count == P2P_BOOTNODES_MAX)
+            return fail(EXIT_USAGE, "--bootnodes has more than %d enodes", P2P_BOOTNODES_MAX);
+        p->bootnodes[p->bootnode_count++] = word;
+    }
+    return EXIT_DONE;
+}
+
+/// Whoever names bootnodes wants them asked, unless he says otherwise.
+static bool wants_discovery(const struct p2p_settings *p, const struct config *c)
+{
+    const bool said = c->all[SET_discovery].source != FROM_DEFAULT;
+    return said ? config_number(c, SET_discovery) != 0 : p->bootnode_count != 0;
+}
+
 int p2p_settings_read(struct p2p_settings *p, const struct config *c, struct node_p2p_options *o)
 {
     const char *listen = config_text(c, SET_p2p_listen);
@@ -64,7 +86,8 @@ int p2p_settings_read(struct p2p_settings *p, const struct config *c, struct nod
                     listen);
     char detail[400];
     const err_t err = p2p_static_nodes_read(p, c, detail);
-    const int code = err_ok(err) ? EXIT_DONE : fail(EXIT_USAGE, "%s", detail);
+    int code = err_ok(err) ? EXIT_DONE : fail(EXIT_USAGE, "%s", detail);
+    if (code == EXIT_DONE) code = read_bootnodes(p, c);
     const char *advertise = config_text(c, SET_p2p_advertise);
     o->on = true;
     o->listen_host = p->host;
@@ -73,6 +96,9 @@ int p2p_settings_read(struct p2p_settings *p, const struct config *c, struct nod
     o->max_peers = config_number(c, SET_max_peers);
     o->static_nodes = p->nodes;
     o->static_node_count = json_array_size(p->list);
+    o->discovery = wants_discovery(p, c);
+    o->bootnodes = p->bootnodes;
+    o->bootnode_count = p->bootnode_count;
     return code;
 }
 
@@ -80,4 +106,6 @@ void p2p_settings_free(struct p2p_settings *p)
 {
     json_decref(p->list);
     p->list = NULL;
+    free(p->boot_text);
+    p->boot_text = NULL;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /// The settings of p2p, as the node wants them: --p2p-listen, --p2p-advertise, --static-nodes,
-/// --max-peers.
+/// --discovery, --bootnodes, --max-peers.
 
 #include <jansson.h>
 
@@ -10,6 +10,7 @@
 #include "rpc/cairnd/config.h"
 
 #define P2P_STATIC_NODES_MAX 512
+#define P2P_BOOTNODES_MAX 32
 
 /// What the options of a running node borrow from.
 struct p2p_settings {
@@ -17,6 +18,9 @@ struct p2p_settings {
     char version[96];
     json_t *list;
     const char *nodes[P2P_STATIC_NODES_MAX];
+    char *boot_text; ///< cut into `bootnodes`; on the heap
+    const char *bootnodes[P2P_BOOTNODES_MAX];
+    size_t bootnode_count;
 };
 
 /// Reads them; prints the error. @return an exit code

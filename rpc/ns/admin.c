@@ -152,7 +152,9 @@ static void take_apart(struct enode_parts *out, const char *enode)
     const char *at = strchr(id, '@');
     if (at == NULL) return;
     (void)snprintf(out->id, sizeof out->id, "%.*s", (int)(at - id), id);
-    const char *colon = strrchr(at, ':');
+    const char *query = strchr(at, '?'); // ?discport=
+    const char *end = query != NULL ? query : at + strlen(at);
+    const char *colon = memrchr(at, ':', (size_t)(end - at));
     if (colon == NULL) return;
     (void)snprintf(out->host, sizeof out->host, "%.*s", (int)(colon - at - 1), at + 1);
     out->port = (uint16_t)strtoul(colon + 1, NULL, 10);
@@ -170,16 +172,19 @@ bool admin_node_info(struct rpc_call *call)
         take_apart(&parts, enode);
         (void)snprintf(listens, sizeof listens, "%s:%u", parts.host, parts.port);
     }
+    struct node_discovery found;
+    node_discovery(env->node, &found);
     struct json_writer *w = &call->out;
     jw_open(w, '{');
     jw_kv_str(w, "enode", enode);
+    if (found.on) jw_kv_str(w, "enr", found.record);
     jw_kv_str(w, "id", parts.id);
     jw_kv_str(w, "name", env->client_version);
     jw_kv_str(w, "ip", parts.host);
     jw_kv_str(w, "listenAddr", listens);
     jw_key(w, "ports");
     jw_open(w, '{');
-    jw_kv_int(w, "discovery", 0); // nobody is looked for
+    jw_kv_int(w, "discovery", found.port); // 0: nobody is looked for
     jw_kv_int(w, "listener", parts.port);
     jw_close(w, '}');
     jw_key(w, "protocols");

@@ -51,6 +51,7 @@ PURE_ALLOCATES = {
     "consensus/sync/snapshot_import.c": "the state of one import, which ends with it",
     "consensus/sync/sync.c": "sync_new and sync_free; a bounded window of blocks",
     "consensus/p2p/peers.c": "peers_new and peers_free",
+    "consensus/p2p/discv4.c": "discv4_new and discv4_free",
     "consensus/p2p/session.c": "session_new and session_free; a bounded queue of shared packets",
 }
 BANNED = re.compile(r"\b(atoi|atol|strcpy|strcat|sprintf|vsprintf|gets|rand|srand|strtok)\s*\(")
@@ -79,6 +80,7 @@ FUZZED = {
     "vm/interp.c": "evm_code",
     "consensus/p2p/discv4_wire.c": "discv4",
     "consensus/p2p/enr.c": "discv4",
+    "consensus/p2p/discv4.c": "discovery",
     "rpc/jsonrpc/envelope.c": "rpc_request",
     "rpc/jsonrpc/dispatch.c": "rpc_request",
     "rpc/jsonrpc/params.c": "rpc_request",
