@@ -22,7 +22,7 @@
 #define MISSED_CHECK_MS 2000U
 #define MISSED_MAX 3U
 #define LOOKUP_MIN_MS 1000U
-#define LOOKUP_MAX_MS 30000U
+#define LOOKUP_MAX_MS 120000U
 #define LOOKUP_ALONE_MS 5000U ///< while nobody is there
 #define LOWEST_PORT 1024U     ///< below are other services, which would be sent our questions
 /// Statements that must agree before an address that was believed is given up.
@@ -68,6 +68,8 @@ struct discv4 {
     struct discv4_lookup lookup;
     uint64_t lookup_at_ms;
     uint64_t lookup_wait_ms;
+    uint64_t met;        ///< nodes that came to be known
+    uint64_t lookup_met; ///< when the search began
     bool searched_self;
     struct talk talks[TALKS];
     struct proof proofs[PROOFS]; ///< a ring
@@ -340,7 +342,7 @@ static void end_talk(struct discv4 *d, struct discv4_effects *fx, struct talk *t
 /// Asks what there is to ask next, or ends the talk.
 static void go_on(struct discv4 *d, struct discv4_effects *fx, struct talk *t, uint64_t now_ms)
 {
-    const struct discv4_contact *c = discv4_table_in(&d->table, &t->nid);
+    const struct discv4_contact *c = discv4_table_find(&d->table, &t->nid);
     const bool wants_record =
         c != NULL && !t->theirs && c->says_seq && (!c->has_record || c->said_seq > c->record_seq);
     struct discv4_packet p = {.type = DISCV4_ENR_REQUEST};
@@ -410,6 +412,17 @@ static void time_out(struct discv4 *d, struct discv4_effects *fx, struct talk *t
 
 /// --- searches ---
 
+/// Says hello to some of those that a search has heard of and had no need to ask.
+static void greet(struct discv4 *d, struct discv4_effects *fx, uint64_t now_ms)
+{
+    for (size_t i = 0; i < d->lookup.count && fx->count < DISCV4_EFFECTS; i++) {
+        const struct discv4_lookup_node *n = &d->lookup.nodes[i];
+        if (n->state != DISCV4_LOOKUP_NEW || discv4_table_find(&d->table, &n->nid) != NULL)
+            continue;
+        begin_talk(d, fx, &n->node, &n->nid, false, false, now_ms);
+    }
+}
+
 static void advance_lookup(struct discv4 *d, struct discv4_effects *fx, uint64_t now_ms)
 {
     if (!d->lookup.on) return;
@@ -420,9 +433,12 @@ static void advance_lookup(struct discv4 *d, struct discv4_effects *fx, uint64_t
         begin_talk(d, fx, &node, &nid, false, true, now_ms);
     }
     if (d->lookup.on) return;
+    greet(d, fx, now_ms);
     struct discv4_stats s;
     discv4_count(d, &s);
-    d->lookup_wait_ms = d->lookup_wait_ms == 0 ? LOOKUP_MIN_MS : 2 * d->lookup_wait_ms;
+    // As long as there are new ones there are probably more.
+    const bool first = d->lookup_wait_ms == 0 || d->met != d->lookup_met;
+    d->lookup_wait_ms = first ? LOOKUP_MIN_MS : 2 * d->lookup_wait_ms;
     const uint64_t most = s.live == 0 ? LOOKUP_ALONE_MS : LOOKUP_MAX_MS;
     if (d->lookup_wait_ms > most) d->lookup_wait_ms = most;
     d->lookup_at_ms = now_ms + d->lookup_wait_ms;
@@ -440,6 +456,7 @@ static void begin_lookup(struct discv4 *d)
         memcpy(target.b + sizeof a.b, b.b, sizeof b.b);
     }
     discv4_lookup_begin(&d->lookup, &target);
+    d->lookup_met = d->met;
     const size_t count =
         discv4_table_nearest(&d->table, near, ARRAY_LEN(near), &d->lookup.target_nid);
     for (size_t i = 0; i < count; i++) discv4_lookup_add(&d->lookup, &near[i]->node, &near[i]->nid);
@@ -476,6 +493,8 @@ static void on_ping(struct discv4 *d, struct discv4_effects *fx, const struct di
     struct discv4_node node = {*from, in->sender};
     node.at.tcp = in->from.tcp;
     begin_talk(d, fx, &node, nid, true, false, now_ms);
+    t = find_talk(d, nid, from);
+    if (t != NULL) t->pinged_us = true;
 }
 
 /// The node of a talk is where it says: it is in the table from now on.
@@ -492,6 +511,7 @@ static void on_proof(struct discv4 *d, struct discv4_effects *fx, const struct t
         c.node.at.tcp = tcp;
         if (moved) c.pinged_us_ms = 0;
     }
+    d->met += known == NULL;
     c.proven_ms = now_ms;
     c.missed = 0;
     if (t->pinged_us) c.pinged_us_ms = now_ms;
@@ -563,7 +583,7 @@ static bool on_neighbors(struct discv4 *d, struct discv4_effects *fx,
         const hash_t their_nid = discv4_nid(&n.id);
         if (hash_eq(&their_nid, &d->table.self)) continue;
         // What we have seen ourselves counts more than what we are told.
-        const struct discv4_contact *c = discv4_table_in(&d->table, &their_nid);
+        const struct discv4_contact *c = discv4_table_find(&d->table, &their_nid);
         discv4_lookup_add(&d->lookup, c != NULL ? &c->node : &n, &their_nid);
     }
     if (t->told < DISCV4_NEAREST) { // there may be a second packet
@@ -596,7 +616,7 @@ static bool on_enr_response(struct discv4 *d, struct discv4_effects *fx,
     struct enr record;
     const bool reads = err_ok(enr_decode(&record, in->record)) &&
                        memcmp(record.id.b, in->sender.b, sizeof record.id.b) == 0;
-    struct discv4_contact *c = discv4_table_in(&d->table, nid);
+    struct discv4_contact *c = discv4_table_find(&d->table, nid); // who waits is a candidate too
     if (reads && c != NULL && (!c->has_record || record.seq > c->record_seq)) {
         c->has_record = true;
         c->record_seq = record.seq;

@@ -69,10 +69,11 @@ struct discv4_contact *discv4_table_find(struct discv4_table *t, const hash_t *n
 
 const struct discv4_contact *discv4_table_next(const struct discv4_table *t, size_t *cursor)
 {
-    for (; *cursor < (size_t)DISCV4_BUCKETS * DISCV4_BUCKET_NODES; (*cursor)++) {
+    while (*cursor < (size_t)DISCV4_BUCKETS * DISCV4_BUCKET_NODES) {
         const struct discv4_bucket *b = &t->buckets[*cursor / DISCV4_BUCKET_NODES];
-        if (*cursor % DISCV4_BUCKET_NODES >= b->count) continue;
-        return &b->nodes[(*cursor)++ % DISCV4_BUCKET_NODES];
+        const size_t at = *cursor % DISCV4_BUCKET_NODES;
+        *cursor += at < b->count ? 1 : DISCV4_BUCKET_NODES - at;
+        if (at < b->count) return &b->nodes[at];
     }
     return NULL;
 }
@@ -96,15 +97,24 @@ size_t discv4_table_nearest(const struct discv4_table *t, const struct discv4_co
     return count;
 }
 
+static struct discv4_contact *due_of(struct discv4_contact *list, size_t count,
+                                     struct discv4_contact *due)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (due == NULL || list[i].check_at_ms < due->check_at_ms) due = &list[i];
+    }
+    return due;
+}
+
 struct discv4_contact *discv4_table_due(struct discv4_table *t)
 {
-    const struct discv4_contact *due = NULL;
-    const struct discv4_contact *c;
-    size_t cursor = 0;
-    while ((c = discv4_table_next(t, &cursor)) != NULL) {
-        if (due == NULL || c->check_at_ms < due->check_at_ms) due = c;
+    struct discv4_contact *due = NULL;
+    for (size_t i = 0; i < DISCV4_BUCKETS; i++) {
+        struct discv4_bucket *b = &t->buckets[i];
+        due = due_of(b->nodes, b->count, due);
+        due = due_of(b->spare, b->spare_count, due);
     }
-    return (struct discv4_contact *)due;
+    return due;
 }
 
 /// --- changing ---

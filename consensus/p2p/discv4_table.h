@@ -86,7 +86,7 @@ void discv4_table_drop(struct discv4_table *t, const hash_t *nid);
 size_t discv4_table_nearest(const struct discv4_table *t, const struct discv4_contact **out,
                             size_t room, const hash_t *target);
 
-/// The node whose next question is due first; NULL if the table is empty.
+/// The node whose next question is due first, those that wait among them; NULL if there is none.
 struct discv4_contact *discv4_table_due(struct discv4_table *t);
 
 /// Walks the nodes that are in: start with 0; NULL at the end.

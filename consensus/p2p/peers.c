@@ -185,7 +185,7 @@ static size_t found_room(const struct peers *p)
     size_t calls = 0;
     for (size_t i = 0; i < p->count; i++) {
         const struct known *k = &p->known[i];
-        calls += k->calling && k->lines == 0 && !k->is_static;
+        calls += k->calling && k->lines == 0 && !k->is_static && !k->is_validator;
     }
     const size_t taken = strangers(p) + calls;
     const size_t places = taken < p->max_peers ? p->max_peers - taken : 0;

@@ -96,6 +96,20 @@ static void put_p2p(struct buf *b, const struct node_metrics *m, size_t peers)
     labelled(b, "p2p_disconnects_total", "direction", "peer", m->p2p_disconnects[1]);
 }
 
+static void put_discovery(struct buf *b, const struct node_discovery *d)
+{
+    if (!d->on) return;
+    head(b, "discovery_nodes", "gauge", "Nodes known by discovery: all, and those on our chain.");
+    labelled(b, "discovery_nodes", "kind", "known", d->nodes);
+    labelled(b, "discovery_nodes", "kind", "candidate", d->candidates);
+    counter(b, "discovery_sent_total", "Datagrams sent.", d->sent);
+    head(b, "discovery_received_total", "counter", "Datagrams that came, by what became of them.");
+    labelled(b, "discovery_received_total", "result", "taken",
+             d->received - d->limited - d->refused);
+    labelled(b, "discovery_received_total", "result", "refused", d->refused);
+    labelled(b, "discovery_received_total", "result", "limited", d->limited);
+}
+
 static void put_process(struct buf *b, const struct rpc_env *env)
 {
     struct rusage use;
@@ -127,6 +141,7 @@ void metrics_print(struct buf *out, const struct rpc_env *env, struct http_serve
     struct node_status st;
     struct node_metrics m;
     struct node_sync sync;
+    struct node_discovery found;
     struct node_peer peers[NODE_PEERS_MAX];
     struct db_stats db;
     struct http_stats http;
@@ -143,6 +158,8 @@ void metrics_print(struct buf *out, const struct rpc_env *env, struct http_serve
     put_chain(out, &st, &m, &sync);
     put_qbft(out, &st, &m, missing_count);
     put_p2p(out, &m, node_peers(n, peers, ARRAY_LEN(peers)));
+    node_discovery(n, &found);
+    put_discovery(out, &found);
     head(out, "txpool_transactions", "gauge", "Transactions that wait.");
     labelled(out, "txpool_transactions", "kind", "pending", st.pool_pending);
     labelled(out, "txpool_transactions", "kind", "queued", st.pool_queued);

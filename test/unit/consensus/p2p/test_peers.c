@@ -263,3 +263,72 @@ Test(peers, crowd)
     cr_expect_eq(peers_lines(p), 0);
     cr_expect(on(2, false, 5000 + PEERS_BAN_MS));
 }
+
+/// Goal: found nodes are called while there are places, and not too many at once; the allow list, a
+/// ban and being static come first; who cannot be had is called less and less.
+Test(peers, found_nodes)
+{
+    struct enode n;
+    const struct enode self = node_of(0);
+    peers_add_found(p, &self, 1000);
+    cr_expect_not(peers_next_call(p, &n, 1000), "that is us");
+    for (size_t i = 1; i < 5; i++) {
+        const struct enode node = node_of(i);
+        peers_add_found(p, &node, 1000);
+    }
+    cr_expect(peers_next_call(p, &n, 1000));
+    cr_expect_eq(n.tcp, 1001);
+    cr_expect(peers_next_call(p, &n, 1000));
+    cr_expect_not(peers_next_call(p, &n, 1000), "two places, two calls");
+    cr_expect_eq(peers_deadline(p), UINT64_MAX);
+    cr_expect(on(1, true, 1000));
+    peers_off_line(p, &ids[2], false, false, 1000);
+    cr_expect(peers_next_call(p, &n, 1000));
+    cr_expect_eq(n.tcp, 1003, "the next one, as the other waits");
+    cr_expect(on(3, true, 1000));
+    cr_expect_not(peers_next_call(p, &n, 100000), "no place is left");
+    const address_t four = secp_address(&ids[4]);
+    peers_set_validators(p, &four, 1);
+    cr_expect(peers_next_call(p, &n, 100000), "but for a validator");
+    cr_expect_eq(n.tcp, 1004);
+    peers_off_line(p, &ids[3], true, true, 100000);
+    peers_add_found(p, &(struct enode){.id = ids[3], .host = "10.0.0.3", .tcp = 9}, 100001);
+    cr_expect(peers_next_call(p, &n, 100002));
+    cr_expect_eq(n.tcp, 1002, "not the one that broke a rule");
+}
+
+Test(peers, found_nodes_and_the_lists)
+{
+    struct enode n;
+    const struct enode one = node_of(1);
+    const struct enode two = node_of(2);
+    cr_assert(err_ok(peers_set_allowed(p, &ids[1], 1, false)));
+    peers_add_found(p, &one, 1000);
+    peers_add_found(p, &two, 1000);
+    cr_expect(peers_next_call(p, &n, 1000));
+    cr_expect_not(peers_next_call(p, &n, 1000), "not on the list");
+    peers_off_line(p, &ids[1], false, false, 1000);
+    cr_assert(err_ok(peers_set_allowed(p, NULL, 0, false)));
+    cr_expect_not(peers_next_call(p, &n, 5000), "taken off it");
+    cr_assert(err_ok(peers_set_allowed(p, NULL, 0, true)));
+    uint64_t now = 5000;
+    uint64_t waited = 0;
+    for (size_t i = 0; i < 20; i++) {
+        cr_assert(peers_next_call(p, &n, now));
+        peers_off_line(p, &ids[1], false, false, now);
+        waited = peers_deadline(p) - now;
+        now += waited;
+    }
+    cr_expect_eq(waited, PEERS_FOUND_BACKOFF_MAX_MS);
+    struct enode moved = one;
+    moved.tcp = 77;
+    peers_add_found(p, &moved, now);
+    cr_expect(peers_next_call(p, &n, now));
+    cr_expect_eq(n.tcp, 77);
+    peers_off_line(p, &ids[1], false, false, now);
+    cr_assert(err_ok(peers_add_static(p, &one, now)));
+    peers_add_found(p, &moved, now);
+    cr_expect(peers_next_call(p, &n, now));
+    cr_expect_eq(n.tcp, 1001, "a static node stays where the operator says");
+    cr_expect(peers_is_static(p, &ids[1]));
+}
