@@ -102,6 +102,7 @@ struct discv4_stats {
     size_t live;       ///< of these
     size_t candidates; ///< of these: on our chain
 };
+/// What it has done and whom it knows.
 void discv4_count(const struct discv4 *d, struct discv4_stats *out);
 /// The nodes that are known now. See discv4_table_next.
 const struct discv4_table *discv4_table_of(const struct discv4 *d);

@@ -89,10 +89,9 @@ size_t discv4_table_nearest(const struct discv4_table *t, const struct discv4_co
         size_t at = count;
         while (at > 0 && discv4_nearer(target, &c->nid, &out[at - 1]->nid) < 0) at--;
         if (at == room) continue;
-        const size_t moved = (count < room ? count : room - 1) - at;
-        memmove(out + at + 1, out + at, moved * sizeof *out);
-        out[at] = c;
         if (count < room) count++;
+        for (size_t i = count - 1; i > at; i--) out[i] = out[i - 1];
+        out[at] = c;
     }
     return count;
 }

@@ -58,16 +58,17 @@ struct discv4_table {
     struct discv4_bucket buckets[DISCV4_BUCKETS];
 };
 
+/// An empty one, as seen from this key.
 void discv4_table_init(struct discv4_table *t, const secp_pubkey_t *self);
-
-/// keccak(key).
-hash_t discv4_nid(const secp_pubkey_t *id);
 
 /// Is the one nearer to `target` (<0), the other (>0), or are they the same (0)?
 int discv4_nearer(const hash_t *target, const hash_t *a, const hash_t *b);
 
 /// Same address and UDP port.
 bool discv4_same_place(const struct discv4_endpoint *a, const struct discv4_endpoint *b);
+
+/// keccak(key): a node's place.
+hash_t discv4_nid(const secp_pubkey_t *id);
 
 /// The node, among those in or those that wait; NULL. Valid until the next put or drop.
 struct discv4_contact *discv4_table_find(struct discv4_table *t, const hash_t *nid);

@@ -8,7 +8,7 @@
 
 #define PEERS 4U
 #define PLACES 8U
-#define STEPS 200U
+#define STEPS 100U
 #define NOW UINT64_C(1700000000000)
 
 static const struct secret_key SELF = {{1}};
