@@ -51,7 +51,8 @@ struct node_options {
     struct node_p2p_options p2p; ///< borrowed until node_close
 };
 
-/// Opens (and if empty, fills with block 0) the data directory and starts the threads.
+/// Opens (and if empty, fills with block 0) the data directory and starts the threads. With peers the
+/// process must ignore SIGPIPE: one may be gone while it is written to.
 /// @return ERR_BUSY (directory in use), ERR_MISMATCH (other genesis or version), ERR_IO,
 ///         ERR_CORRUPT, ERR_INVALID. `detail` receives a sentence with the value seen and
 ///         what to do.
