@@ -125,10 +125,10 @@ void peering_breach(struct peer *peer, const char *why)
     conn_close(peer->conn, P2P_BREACH, why);
 }
 
-void peering_useless(struct peering *p, struct peer *peer, const char *why)
+void peering_useless(struct peering *p, struct peer *peer, int points, const char *why)
 {
     LOG_DBG("p2p", "useless answer", "peer=%s why=%s", conn_address(peer->conn), why);
-    if (!peers_take_points(p->peers, conn_key(peer->conn), PEERS_USELESS_COSTS, peering_now(p)))
+    if (!peers_take_points(p->peers, conn_key(peer->conn), points, peering_now(p)))
         conn_close(peer->conn, P2P_USELESS, why);
 }
 
@@ -150,7 +150,10 @@ static void do_effect(struct peering *p, const struct sync_effect *e)
         peering_breach(peer, e->why);
         return;
     case SYNC_FX_USELESS:
-        peering_useless(p, peer, e->why);
+        peering_useless(p, peer, PEERS_USELESS_COSTS, e->why);
+        return;
+    case SYNC_FX_SILENT:
+        peering_useless(p, peer, PEERS_SILENT_COSTS, e->why);
         return;
     }
     unreachable("sync effect");
@@ -189,13 +192,20 @@ static void tell_sync_gone(struct peering *p, uint64_t id)
     peering_sync(p, &ev);
 }
 
+static void tell_sync_height(struct peering *p, const struct peer *peer, uint64_t height)
+{
+    const bool preferred = peer->is_validator || peers_is_static(p->peers, conn_key(peer->conn));
+    struct sync_event ev = {
+        .kind = SYNC_EV_PEER, .peer = peer->id, .height = height, .preferred = preferred};
+    peering_sync(p, &ev);
+}
+
 void peering_claims(struct peering *p, uint64_t conn, uint64_t height)
 {
     struct peer *peer = peering_find(p, conn);
     if (peer == NULL) return;
     if (height > peer->height) peer->height = height;
-    struct sync_event ev = {.kind = SYNC_EV_PEER, .peer = conn, .height = height};
-    peering_sync(p, &ev);
+    tell_sync_height(p, peer, height);
 }
 
 void peering_import_done(struct peering *p, uint64_t number, enum sync_verdict verdict)
@@ -370,8 +380,7 @@ static void on_status(struct peering *p, struct peer *peer, bytes_t payload)
         conn_send(peer->conn, P2P_ISTANBUL, p->said[i].code, buf_bytes(&p->said[i].wire),
                   P2P_URGENT);
     show(p);
-    struct sync_event ev = {.kind = SYNC_EV_PEER, .peer = peer->id, .height = peer->height};
-    peering_sync(p, &ev);
+    tell_sync_height(p, peer, peer->height);
 }
 
 bool peering_connected(struct peering *p, const address_t *who)
@@ -385,14 +394,15 @@ bool peering_connected(struct peering *p, const address_t *who)
 void peering_blame(struct peering *p, uint64_t conn, const char *why)
 {
     struct peer *peer = peering_find(p, conn);
-    if (peer != NULL) peering_useless(p, peer, why);
+    if (peer != NULL) peering_useless(p, peer, PEERS_USELESS_COSTS, why);
 }
 
 void peering_blame_author(struct peering *p, uint64_t conn, const address_t *author,
                           const char *why)
 {
     struct peer *peer = peering_find(p, conn);
-    if (peer != NULL && address_eq(&peer->address, author)) peering_useless(p, peer, why);
+    if (peer != NULL && address_eq(&peer->address, author))
+        peering_useless(p, peer, PEERS_USELESS_COSTS, why);
 }
 
 /// --- messages ---

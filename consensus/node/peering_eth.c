@@ -74,7 +74,7 @@ static void answer(struct task *t)
 static void on_request(struct peering *p, struct peer *peer, unsigned code, bytes_t payload)
 {
     if (budget_take(&peer->requests, 1, peering_now(p)) == 0) {
-        peering_useless(p, peer, "more requests than are answered");
+        peering_useless(p, peer, PEERS_USELESS_COSTS, "more requests than are answered");
         return;
     }
     if (payload.len > QUESTION_BYTES) {
@@ -437,7 +437,7 @@ void peering_on_eth(struct peering *p, struct peer *peer, unsigned code, bytes_t
         on_pooled_hashes(p, peer, payload);
         return;
     default: // receipts and node data, which nobody asks for here, and ids without a meaning
-        peering_useless(p, peer, "an answer that nobody waits for");
+        peering_useless(p, peer, PEERS_USELESS_COSTS, "an answer that nobody waits for");
         return;
     }
 }

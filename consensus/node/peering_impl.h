@@ -32,7 +32,7 @@
 #define RANGE_EVERY 32U ///< blocks, after which the range on offer is told (eth/69)
 #define SHOWN_PEERS NODE_PEERS_MAX
 #define SAID_MESSAGES 8U
-#define GONE_PEERS 256U
+#define GONE_PEERS 1024U
 
 /// A transaction that somebody was asked for.
 struct wanted {
@@ -131,8 +131,8 @@ void peering_sync(struct peering *p, struct sync_event *ev);
 void peering_claims(struct peering *p, uint64_t conn, uint64_t height);
 /// The peer broke a rule: the line ends.
 void peering_breach(struct peer *peer, const char *why);
-/// A useless answer: some points less, and the end with the last one.
-void peering_useless(struct peering *p, struct peer *peer, const char *why);
+/// A useless answer, or none: some points less, and the end with the last one.
+void peering_useless(struct peering *p, struct peer *peer, int points, const char *why);
 
 /// One istanbul message of a peer whose Status has come.
 void peering_on_istanbul(struct peering *p, struct peer *peer, unsigned code, bytes_t payload);

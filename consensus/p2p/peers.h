@@ -14,7 +14,7 @@
 /// key began. A line that comes later takes the place of the old one, whose other end must have
 /// lost it.
 ///
-/// Points: everybody has 100. Useless answers cost 10, points come back with time; without points
+/// Points: everybody has 100. Useless answers cost 10, none at all 50, points come back with time; without points
 /// a line is cut. A breach of protocol cuts it at once. A stranger is then left alone for ten
 /// minutes; a static node or a validator only as long as its backoff, for without them the network
 /// stops. Keys cost nothing, so a crowd of banned ones takes no places: the ban that ends first is
@@ -37,6 +37,7 @@
 #define PEERS_AT_ONCE_MS 5000U ///< two lines within this time began at once
 #define PEERS_POINTS 100
 #define PEERS_USELESS_COSTS 10
+#define PEERS_SILENT_COSTS 50      ///< a request of ours that was not answered in its time
 #define PEERS_POINT_BACK_MS 10000U ///< one point comes back in this time
 
 struct peers;

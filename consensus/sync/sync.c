@@ -33,7 +33,8 @@ struct request {
 
 struct peer {
     sync_peer_t name;
-    uint64_t height;         ///< claimed
+    uint64_t height; ///< claimed
+    bool preferred;
     uint64_t alone_until_ms; ///< not asked before
     struct request asked[WHATS];
     hash_t wanted[SYNC_BODIES]; ///< blocks whose bodies were asked for
@@ -231,13 +232,24 @@ static bool usable(const struct sync *s, const struct peer *p, uint64_t number)
     return p->height >= number && s->now_ms >= p->alone_until_ms;
 }
 
+/// Whether those who are named can be asked for a block, now or when they have answered: strangers
+/// are then not asked at all, for each could keep a request for its whole time.
+static bool has_preferred(const struct sync *s, uint64_t number)
+{
+    for (size_t i = 0; i < s->peer_count; i++) {
+        if (s->peers[i].preferred && usable(s, &s->peers[i], number)) return true;
+    }
+    return false;
+}
+
 /// An idle peer that has a block; those asked longest ago first, so that work is spread.
 static struct peer *choose(struct sync *s, enum what what, uint64_t number)
 {
+    const bool preferred = has_preferred(s, number);
     struct peer *best = NULL;
     for (size_t i = 0; i < s->peer_count; i++) {
         struct peer *p = &s->peers[i];
-        if (p->asked[what].id != 0 || !usable(s, p, number)) continue;
+        if (p->asked[what].id != 0 || !usable(s, p, number) || p->preferred < preferred) continue;
         if (best == NULL || p->asked[what].asked_ms < best->asked[what].asked_ms) best = p;
     }
     return best;
@@ -256,7 +268,8 @@ static struct request *ask(struct sync *s, struct peer *p, enum what what, uint6
 static struct peer *guide(struct sync *s, uint64_t from)
 {
     struct peer *p = s->has_guide ? peer_of(s, s->guide) : NULL;
-    if (p == NULL || !usable(s, p, from)) p = choose(s, HEADERS, from);
+    if (p == NULL || !usable(s, p, from) || p->preferred < has_preferred(s, from))
+        p = choose(s, HEADERS, from);
     if (p == NULL) return NULL;
     s->has_guide = true;
     s->guide = p->name;
@@ -380,6 +393,7 @@ static void on_peer(struct sync *s, const struct sync_event *ev)
         *p = (struct peer){.name = ev->peer};
     }
     if (ev->height > p->height) p->height = ev->height;
+    if (ev->kind == SYNC_EV_PEER) p->preferred = ev->preferred;
 }
 
 static void on_gone(struct sync *s, const struct sync_event *ev)
@@ -497,7 +511,7 @@ static void on_block(struct sync *s, struct sync_effects *fx, const struct sync_
         return;
     }
     if (h.number <= s->head || !s->has_head) return;
-    const struct sync_event claim = {.peer = ev->peer, .height = h.number};
+    const struct sync_event claim = {.kind = SYNC_EV_BLOCK, .peer = ev->peer, .height = h.number};
     on_peer(s, &claim);
     if (s->count == 0 && h.number == s->head + 1 && hash_eq(&h.parent_hash, &s->head_hash)) {
         if (push(s, raw, ev->peer) != NULL) return;
@@ -548,7 +562,7 @@ static void on_tick(struct sync *s, struct sync_effects *fx)
         }
         if (!late) continue;
         leave_alone(s, p);
-        effect(fx, SYNC_FX_USELESS, p->name)->why = "does not answer";
+        effect(fx, SYNC_FX_SILENT, p->name)->why = "does not answer";
     }
 }
 

@@ -16,7 +16,10 @@
 ///
 /// Nothing here trusts anybody: headers must link to our own head, bodies belong to headers by
 /// position and are held to their roots at import, and whether the seals are those of the
-/// validators of that height is asked at import, before anything is executed. A liar costs one
+/// validators of that height is asked at import, before anything is executed. But a request to a
+/// silent peer costs its whole time, so those whom the operator or the chain names (`preferred`)
+/// are asked before any stranger: a crowd of strangers does not hold up a node that has one of
+/// them. A liar costs one
 /// request: he is named, and somebody else is asked. A peer that claims a height and does not
 /// deliver within its time is left alone for that height.
 ///
@@ -30,7 +33,7 @@
 #include "chain/base/err.h"
 #include "chain/codec/rlp.h"
 
-#define SYNC_PEERS 64U
+#define SYNC_PEERS 384U  ///< more than there can be lines
 #define SYNC_WINDOW 512U ///< blocks asked for and not yet imported
 #define SYNC_WINDOW_BYTES ((size_t)64 * 1024 * 1024)
 #define SYNC_HEADERS 192U ///< in one request
@@ -61,7 +64,10 @@ struct sync_event {
             uint64_t number;
             hash_t hash;
         } head;
-        uint64_t height;
+        struct {
+            uint64_t height;
+            bool preferred; ///< a static node or a validator
+        };
         struct {
             uint64_t id;
             struct rlp_reader items; ///< copied out
@@ -85,7 +91,8 @@ struct sync_effect {
         SYNC_FX_GET_BODIES,  ///< ask `peer` for the bodies of `hashes`
         SYNC_FX_IMPORT,      ///< check `count` blocks with seals, execute, store; then IMPORT_DONE
         SYNC_FX_BLAME,       ///< `peer` gave what cannot be right
-        SYNC_FX_USELESS,     ///< `peer` did not answer in time
+        SYNC_FX_USELESS,     ///< `peer` answered with nothing
+        SYNC_FX_SILENT,      ///< `peer` did not answer in time
     } kind;
     sync_peer_t peer;
     uint64_t id; ///< of the request

@@ -13,6 +13,7 @@
 #include "chain/types/extra_data.h"
 
 #define CHAIN 1200
+#define PEERS 64
 
 /// The chain that honest peers have; a body is a list of one number.
 static struct buf headers[CHAIN + 1];
@@ -85,14 +86,14 @@ struct world {
     struct sync *s;
     struct sync_effect room[SYNC_EFFECTS_ROOM];
     struct sync_effects fx;
-    enum habit habit[8];
+    enum habit habit[PEERS];
     size_t peers;
     uint64_t now_ms;
     uint64_t head;
     uint32_t rng;
-    struct mail mail[256];
+    struct mail mail[1024];
     size_t mails;
-    unsigned blamed[8], useless[8];
+    unsigned blamed[PEERS], useless[PEERS];
     size_t most_bodies_asked;
     size_t together; ///< blocks in one import
 };
@@ -204,6 +205,7 @@ static void step(struct world *w, struct sync_event ev)
             w->blamed[e->peer]++;
             break;
         case SYNC_FX_USELESS:
+        case SYNC_FX_SILENT:
             w->useless[e->peer]++;
             break;
         }
@@ -309,6 +311,25 @@ Test(sync, liars_in_the_majority)
         cr_expect_eq(w.blamed[7] + w.useless[7], 0, "seed %u", seed);
         world_deinit(&w);
     }
+}
+
+/// Goal: a crowd of strangers, each of whom would cost a request its whole time, does not hold up a
+/// node that has one peer whom its operator or the chain names.
+Test(sync, strangers_wait_behind_those_who_are_named)
+{
+    static struct world w;
+    static enum habit habits[PEERS];
+    for (size_t i = 0; i < PEERS; i++) habits[i] = (enum habit)(i % 2 == 0 ? SILENT : OTHER_CHAIN);
+    habits[PEERS - 1] = HONEST;
+    world_init(&w, habits, PEERS, 9);
+    for (size_t i = 0; i < PEERS - 1; i++)
+        step(&w, (struct sync_event){.kind = SYNC_EV_PEER, .peer = i, .height = UINT64_MAX / 2});
+    step(&w, (struct sync_event){
+                 .kind = SYNC_EV_PEER, .peer = PEERS - 1, .height = CHAIN, .preferred = true});
+    run(&w, CHAIN, 1000 + 45000);
+    cr_expect_eq(w.head, CHAIN);
+    cr_expect_eq(w.blamed[PEERS - 1] + w.useless[PEERS - 1], 0);
+    world_deinit(&w);
 }
 
 Test(sync, only_liars)
