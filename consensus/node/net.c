@@ -12,6 +12,8 @@
 #define PENDING_OF_ADDRESS 8U
 #define AGAIN_MS 30000U
 #define ATTEMPTS 256U
+#define LOCAL_MS 1000U ///< in which a local address may try so often
+#define LOCAL_TRIES 50U
 #define BACKLOG 64
 #define READ_BYTES ((size_t)64 * 1024)
 #define WRITE_BYTES ((size_t)128 * 1024) ///< encrypted ahead of the socket
@@ -76,8 +78,10 @@ struct net {
     uint16_t port;
     struct conn *lines;
     uint64_t next_id;
-    struct attempt attempts[ATTEMPTS]; ///< from beyond the local networks, a ring
-    size_t next_attempt;
+    struct attempts {
+        struct attempt of[ATTEMPTS]; ///< a ring
+        size_t next;
+    } far, local; ///< from beyond the local networks, and from there
     uint8_t read[READ_BYTES];
 };
 
@@ -136,6 +140,21 @@ static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_st
                   &((const struct sockaddr_in6 *)b)->sin6_addr, len) == 0;
 }
 
+/// At most `tries` of one address in so long.
+static bool may_try_again(struct attempts *all, const struct sockaddr_storage *from, uint64_t now,
+                          uint64_t within_ms, size_t tries)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ATTEMPTS; i++) {
+        const struct attempt *a = &all->of[i];
+        count += a->at_ms != 0 && now - a->at_ms < within_ms && same_host(&a->from, from);
+    }
+    if (count >= tries) return false;
+    all->of[all->next] = (struct attempt){*from, now};
+    all->next = (all->next + 1) % ATTEMPTS;
+    return true;
+}
+
 /// May this address try now? Counts the attempt.
 static bool may_try(struct net *net, const struct sockaddr_storage *from)
 {
@@ -147,15 +166,9 @@ static bool may_try(struct net *net, const struct sockaddr_storage *from)
         of_address += same_host(&c->from, from);
     }
     if (pending >= PENDING_MAX || of_address >= PENDING_OF_ADDRESS) return false;
-    if (is_local(from)) return true;
-    const uint64_t now = now_ms(net);
-    for (size_t i = 0; i < ATTEMPTS; i++) {
-        const struct attempt *a = &net->attempts[i];
-        if (a->at_ms != 0 && now - a->at_ms < AGAIN_MS && same_host(&a->from, from)) return false;
-    }
-    net->attempts[net->next_attempt] = (struct attempt){*from, now};
-    net->next_attempt = (net->next_attempt + 1) % ATTEMPTS;
-    return true;
+    // A handshake costs as much as ten signatures.
+    if (is_local(from)) return may_try_again(&net->local, from, now_ms(net), LOCAL_MS, LOCAL_TRIES);
+    return may_try_again(&net->far, from, now_ms(net), AGAIN_MS, 1);
 }
 
 /// --- the end of a line ---

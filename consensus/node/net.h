@@ -5,7 +5,7 @@
 /// messages mean is asked of the handler.
 ///
 /// Bounds (threat model 4.1): 64 handshakes at one time, 8 of one address, one attempt in 30 s of
-/// one address beyond the local networks; what is read is understood before more is read, what
+/// one address beyond the local networks and 50 in a second of one within; what is read is understood before more is read, what
 /// cannot be written within 20 s ends the line.
 ///
 /// Turns: of each line 64 KiB are read, then the others, the timers and the other threads have

@@ -15,10 +15,10 @@
 #define QUESTION_BYTES ((size_t)256 * 1024)   ///< no request needs more
 #define LINE_BYTES ((size_t)12 * 1024 * 1024) ///< of one peer's transactions on the desk
 #define INTAKE_BYTES ((size_t)64 * 1024 * 1024)
-#define DELIVERIES 128U      ///< of one peer on the desk
-#define TXS_AT_ONCE 256U     ///< recovered before it is known whether they were worth it
-#define DOUBTFUL_COSTS 4096U ///< bytes that could be read in the time of one recovery
-#define LOOK_AT_ONCE 1024U   ///< announced transactions that are looked at for one more request
+#define DELIVERIES 128U       ///< of one peer on the desk
+#define TXS_AT_ONCE 256U      ///< recovered before it is known whether they were worth it
+#define DOUBTFUL_COSTS 16384U ///< bytes that could be read in the time of one recovery
+#define LOOK_AT_ONCE 1024U    ///< announced transactions that are looked at for one more request
 
 /// --- requests ---
 

@@ -2,7 +2,7 @@
 /// The messages of QBFT between a line and the core: whose they are is found on the verifier's desk,
 /// and what validators say is passed on.
 ///
-/// A signature costs a thousand times what its bytes do, so all of it is rationed. What is of no use
+/// A signature costs a hundred times what its bytes do, so all of it is rationed. What is of no use
 /// any more, or not yet, is not verified at all. A justification is verified only if a validator
 /// has signed for it, and not if it is longer than one can be. Each line has so many messages on the
 /// desk and no more: a validator an equal share, so that none crowds out another; all strangers
