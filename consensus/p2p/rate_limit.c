@@ -3,24 +3,11 @@
 
 #include <string.h>
 
-#define TOKEN 1000U
-
 void rate_limit_init(struct rate_limit *r, uint64_t seed, uint64_t now_ms)
 {
     memset(r, 0, sizeof *r);
     r->seed = seed;
-    r->all.tokens = RATE_ALL_BURST * TOKEN;
-    r->all.at_ms = now_ms;
-}
-
-static void refill(struct rate_bucket *b, uint32_t per_s, uint32_t burst, uint64_t now_ms)
-{
-    const uint64_t passed = now_ms > b->at_ms ? now_ms - b->at_ms : 0;
-    const uint64_t missing = (uint64_t)burst * TOKEN - b->tokens;
-    // A token per second is one thousandth of it per millisecond.
-    const bool is_full = passed >= (missing + per_s - 1) / per_s;
-    b->tokens = is_full ? burst * TOKEN : b->tokens + (uint32_t)(passed * per_s);
-    b->at_ms = now_ms;
+    r->all = budget_full(RATE_ALL_PER_S, RATE_ALL_BURST, now_ms);
 }
 
 static uint64_t mix(uint64_t seed, const uint8_t *source, size_t len)
@@ -42,12 +29,11 @@ static struct rate_bucket *bucket_of(struct rate_limit *r, const uint8_t *ip, ui
     struct rate_bucket *set = r->sources[mix(r->seed, source, sizeof source) % RATE_SETS];
     struct rate_bucket *oldest = set;
     for (size_t i = 0; i < RATE_WAYS; i++) {
-        if (set[i].at_ms != 0 && memcmp(set[i].source, source, sizeof source) == 0) return &set[i];
-        if (set[i].at_ms < oldest->at_ms) oldest = &set[i];
+        if (memcmp(set[i].source, source, sizeof source) == 0) return &set[i];
+        if (set[i].tokens.at_ms < oldest->tokens.at_ms) oldest = &set[i];
     }
     memcpy(oldest->source, source, sizeof source);
-    oldest->tokens = RATE_BURST * TOKEN;
-    oldest->at_ms = now_ms;
+    oldest->tokens = budget_full(RATE_PER_S, RATE_BURST, now_ms);
     return oldest;
 }
 
@@ -55,11 +41,9 @@ bool rate_limit_take(struct rate_limit *r, const uint8_t *ip, uint8_t ip_len, bo
                      uint64_t now_ms)
 {
     struct rate_bucket *b = bucket_of(r, ip, ip_len, now_ms);
-    refill(b, RATE_PER_S, RATE_BURST, now_ms);
-    refill(&r->all, RATE_ALL_PER_S, RATE_ALL_BURST, now_ms);
-    const uint32_t kept = known ? 0 : RATE_ALL_BURST / 2 * TOKEN;
-    if (b->tokens < TOKEN || r->all.tokens < kept + TOKEN) return false;
-    b->tokens -= TOKEN;
-    r->all.tokens -= TOKEN;
+    const int64_t kept = known ? 0 : RATE_ALL_BURST / 2;
+    if (budget_look(&b->tokens, now_ms) <= 0 || budget_look(&r->all, now_ms) <= kept) return false;
+    budget_spend(&b->tokens, 1);
+    budget_spend(&r->all, 1);
     return true;
 }

@@ -10,6 +10,8 @@
 ///
 /// Pure; time comes in.
 
+#include "consensus/p2p/budget.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,14 +23,13 @@
 #define RATE_WAYS 4U
 
 struct rate_bucket {
-    uint8_t source[9]; ///< length, then the address or its network
-    uint32_t tokens;   ///< thousandths
-    uint64_t at_ms;    ///< when they were counted; 0: free
+    uint8_t source[9];    ///< length, then the address or its network; 0: free
+    struct budget tokens; ///< one for a packet
 };
 
 struct rate_limit {
     uint64_t seed;
-    struct rate_bucket all;
+    struct budget all;
     struct rate_bucket sources[RATE_SETS][RATE_WAYS];
 };
 

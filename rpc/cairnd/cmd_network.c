@@ -417,6 +417,12 @@ static err_t write_node_files(struct network *net, uint64_t node)
         host_of(net, node, host, sizeof host);
         (void)snprintf(text + len, sizeof text - len, "advertise = \"%s\"\n", host);
     }
+    const size_t so_far = strlen(text);
+    (void)snprintf(
+        text + so_far, sizeof text - so_far,
+        "# The nodes of static-nodes.json are called always. With these two, nodes that are "
+        "not on\n# that list find this one, and it finds them:\n"
+        "# discovery = true\n# bootnodes = [\"enode://...\"]\n");
     TRY(write_file(net, bytes_of_str(text), 0644, "%s-%" PRIu64 "/cairnd.toml", role(net, node),
                    role_number(net, node)));
     static const char start[] =

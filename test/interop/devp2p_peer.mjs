@@ -52,7 +52,7 @@ export async function freePort() {
 }
 
 /// One call on a node's local socket.
-function askLocally(dir, method) {
+export function askLocally(dir, method) {
   return new Promise((resolve, reject) => {
     const socket = net.connect(path.join(dir, 'cairnd.sock'));
     let text = '';

@@ -154,6 +154,7 @@ else
 fi
 # go-ethereum's devp2p against our port; the last version whose tests speak eth/68.
 go_tool devp2p v1.15.11 "${DEVP2P:-}"
+job discv4 "$NODE" "$root/test/interop/discv4.mjs" ${found:+"$found"}
 if [ -n "$found" ]; then
     job devp2p_geth "$NODE" "$root/test/interop/devp2p_geth.mjs" "$found"
 else
