@@ -469,6 +469,8 @@ static void ask_all(struct peering *p)
 
 void peering_on_head(struct peering *p, const struct qbft_head *head)
 {
+    // Several blocks may have come together.
+    const bool new_range = head->number / RANGE_EVERY != p->head_number / RANGE_EVERY;
     p->head_number = head->number;
     p->head_hash = head->hash;
     p->head_time_s = head->timestamp_s;
@@ -488,7 +490,7 @@ void peering_on_head(struct peering *p, const struct qbft_head *head)
     if (view.syncing) map_clear(&p->seen);
     if (view.syncing != p->shown_sync.syncing) show(p);
     if (head->number != 0) gossip_block(p, head->number, &head->hash, view.syncing);
-    if (head->number % RANGE_EVERY == 0) gossip_range(p, head->number, &head->hash);
+    if (new_range) gossip_range(p, head->number, &head->hash);
     ask_all(p); // the pool has room again
 }
 

@@ -312,7 +312,7 @@ class Network:
             for tx, answer in zip(some, answers):
                 expect(answer is None or answer["status"] == "0x1", f"{tx}: {answer}")
             left = [tx for tx, answer in zip(some, answers) if answer is None]
-            expect(time.monotonic() < deadline, f"{len(left)} of {len(some)} acknowledged are in no block: {left[:3]}")
+            expect(not left or time.monotonic() < deadline, f"{len(left)} of {len(some)} acknowledged are in no block: {left[:3]}")
             waiting = left + waiting[100:]
         rpc.close()
         return len(hashes)
