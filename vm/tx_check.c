@@ -42,6 +42,8 @@ const char *tx_validity_text(enum tx_validity v)
         return "EIP-7702 transaction with empty auth list";
     case TX_SET_CODE_CREATES:
         return "EIP-7702 transaction cannot be used to create contract";
+    case TX_GAS_PRICE_NOT_ZERO:
+        return "Gas price not 0";
     }
     unreachable("tx_validity");
 }

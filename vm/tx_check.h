@@ -26,6 +26,7 @@ enum tx_validity {
     TX_SENDER_NOT_EOA,           ///< EIP-3607
     TX_EMPTY_AUTHORIZATION_LIST, ///< EIP-7702
     TX_SET_CODE_CREATES,         ///< EIP-7702: no `to`
+    TX_GAS_PRICE_NOT_ZERO,       ///< GoQuorum, before it enables a gas price
 };
 
 /// The words client libraries match ("nonce too low", ...). Never NULL.

@@ -79,6 +79,9 @@ static err_t check_validity(enum tx_validity *out, const struct run *r, uint64_t
     if (*out != TX_VALID) return OK;
     if (tx->gas_limit > block_gas_left) {
         *out = TX_GAS_EXCEEDS_BLOCK;
+    } else if (r->block->gas_is_free && !r->mode->skip_balance &&
+               !u256_is_zero(&tx->max_fee_per_gas)) {
+        *out = TX_GAS_PRICE_NOT_ZERO;
     } else if (below_base_fee(r)) {
         *out = TX_MAX_FEE_BELOW_BASE_FEE;
     } else if (!r->mode->skip_nonce && tx->nonce < r->sender->now.nonce) {
@@ -445,11 +448,13 @@ void block_ctx_of_header(struct block_ctx *out, const struct chain_config *confi
                                  ? blob_base_fee(h->excess_blob_gas, rev)
                                  : u256_from_u64(1),
         .contract_size_limit = config->contract_size_limit,
+        .gas_is_free = chain_gas_is_free(config, h->number),
     };
-    if (config->engine == ENGINE_QBFT) {
-        // Besu runs the whole block for the beneficiary: COINBASE names it, too.
-        const struct qbft_config qbft = chain_qbft_at(config, h->number);
-        if (qbft.has_beneficiary) out->coinbase = qbft.beneficiary;
-    }
     out->fee_recipient = out->coinbase;
+    if (config->engine == ENGINE_QBFT) {
+        const struct qbft_config qbft = chain_qbft_at(config, h->number);
+        if (qbft.has_beneficiary) out->fee_recipient = qbft.beneficiary;
+        // Besu runs the whole block for the beneficiary: COINBASE names it, too.
+        if (!config->goquorum) out->coinbase = out->fee_recipient;
+    }
 }

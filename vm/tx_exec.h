@@ -45,13 +45,14 @@ struct block_ctx {
     uint64_t number;
     uint64_t timestamp_s;
     uint64_t gas_limit;
-    address_t coinbase;      ///< fees and COINBASE
+    address_t coinbase;      ///< what COINBASE says
     address_t fee_recipient; ///< who gets priority fees: coinbase, or QBFT's miningbeneficiary
     u256_t base_fee_wei;
     hash_t prev_randao; ///< mixHash
     u256_t difficulty;
     u256_t blob_base_fee_wei;
     uint64_t contract_size_limit; ///< EIP-170
+    bool gas_is_free;             ///< chain_gas_is_free: a gas price is refused
 };
 
 /// The context of a header's block.

@@ -52,6 +52,19 @@ struct qbft_config chain_qbft_at(const struct chain_config *config, uint64_t num
     return q;
 }
 
+bool chain_gas_is_free(const struct chain_config *config, uint64_t number)
+{
+    if (!config->goquorum) return false;
+    bool price = false;
+    for (size_t i = 0; i < config->transition_count; i++) {
+        const struct qbft_transition *t = &config->transitions[i];
+        if (t->block > number) break;
+        if (t->sets_gas_price) price = t->gas_price;
+    }
+    const uint64_t from = config->gas_price_block;
+    return !price && (from == FORK_NEVER || number < from);
+}
+
 const address_t *chain_qbft_validators_at(const struct chain_config *config, uint64_t number,
                                           size_t *count)
 {

@@ -61,7 +61,7 @@ struct qbft_config {
 struct qbft_transition {
     uint64_t block;
     bool sets_period, sets_empty_period, sets_timeout, sets_reward, sets_beneficiary, sets_contract,
-        sets_tx_gas_limit;
+        sets_tx_gas_limit, sets_gas_price;
     uint64_t block_period_ms;
     bool period_is_ms;
     uint64_t empty_block_period_ms;
@@ -72,6 +72,7 @@ struct qbft_transition {
     bool has_validator_contract; ///< false: back to header votes, with `validators`
     address_t validator_contract;
     uint64_t per_tx_gas_limit;
+    bool gas_price;              ///< GoQuorum's gasPriceEnabled
     const address_t *validators; ///< override of the set for `block`, ascending; NULL if none
     size_t validator_count;
 };
@@ -88,7 +89,11 @@ struct chain_config {
     /// effect on execution (the glaciers): for the fork id alone. In no order.
     uint64_t fork_id_block[FORK_ID_BLOCKS];
     size_t fork_id_block_count;
-    bool zero_base_fee;           ///< config.zeroBaseFee
+    bool zero_base_fee; ///< config.zeroBaseFee
+    /// config.isQuorum: GoQuorum's rules. A gas limit may be any, gas has no price unless one is
+    /// enabled, and COINBASE is the proposer whoever gets the fees.
+    bool goquorum;
+    uint64_t gas_price_block;     ///< isQuorum: enableGasPriceBlock; FORK_NEVER without it
     uint64_t contract_size_limit; ///< bytes; 24576 unless the genesis says otherwise
     struct qbft_config qbft;
     const struct qbft_transition *transitions; ///< ascending by block
@@ -132,6 +137,10 @@ enum revision chain_revision(const struct chain_config *config, uint64_t number,
 
 /// config.qbft with the transitions up to `number` applied.
 struct qbft_config chain_qbft_at(const struct chain_config *config, uint64_t number);
+
+/// A GoQuorum network where gas has no price yet (neither enableGasPriceBlock nor a transition's
+/// gasPriceEnabled): a transaction that offers one makes its block invalid.
+bool chain_gas_is_free(const struct chain_config *config, uint64_t number);
 
 /// The validator set that a transition (or GoQuorum's config.qbft.validators, as of block 0)
 /// prescribes for exactly this block; NULL if none does.

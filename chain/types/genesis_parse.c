@@ -294,7 +294,10 @@ static err_t take_fork(const struct reader *r, struct chain_config *c, const str
         return refuse(r, FAIL(UNSUPPORTED, "genesis: unsupported fork"),
                       "config.%s is %llu; only 0 is supported", key->lower, (unsigned long long)at);
     case QUORUM_ONLY:
-        if (r->quorum) return OK;
+        if (r->quorum) {
+            if (strcmp(key->lower, "enablegaspriceblock") == 0) c->gas_price_block = at;
+            return OK;
+        }
         return refuse(r, FAIL(INVALID, "genesis: unknown fork"),
                       "config.%s is known only with config.isQuorum", key->lower);
     }
@@ -435,13 +438,30 @@ static err_t take_empty_period(const struct reader *r, uint64_t *ms, bool *found
     return OK;
 }
 
-/// An address, or the empty string for "none".
+/// An address, or the empty string for "none". GoQuorum's beneficiaryMode "validator" means none
+/// whatever address stands beside it.
 static err_t take_beneficiary(const struct reader *r, bool *has, address_t *out, bool *found,
                               const json_t *section, const char *name)
 {
     const json_t *v;
+    const json_t *mode;
     TRY(member(r, &v, section, name, "miningbeneficiary"));
+    TRY(member(r, &mode, section, name, "beneficiarymode"));
     *found = v != NULL;
+    if (r->quorum && mode != NULL) {
+        const char *text = json_is_string(mode) ? json_string_value(mode) : "";
+        if (strcasecmp(text, "validator") == 0 || strcasecmp(text, "validators") == 0) {
+            *found = true;
+            *has = false;
+            return OK;
+        }
+        if (strcasecmp(text, "fixed") != 0 || v == NULL) {
+            return refuse(r, FAIL(UNSUPPORTED, "genesis: beneficiary mode"),
+                          "%s.beneficiaryMode is %s; expected \"validator\", or \"fixed\" with "
+                          "miningBeneficiary",
+                          name, show(mode).s);
+        }
+    }
     if (v == NULL) return OK;
     *has = !(json_is_string(v) && json_string_length(v) == 0);
     return *has ? address_of(r, out, v, name, "miningbeneficiary") : OK;
@@ -510,13 +530,21 @@ static err_t take_validators(const struct reader *r, const address_t **out, size
     return OK;
 }
 
-/// GoQuorum counts 2F+1 before ceil2Nby3Block (0 if it is not named) and with 2FPlus1Enabled, which
-/// is not enough of most sizes of the set to share a correct validator: no quorum here.
+/// Rules of GoQuorum that this build does not have: a sticky proposer; and the count of 2F+1 before
+/// ceil2Nby3Block (0 if it is not named) and with 2FPlus1Enabled, which is not enough of most sizes
+/// of the set to share a correct validator: no quorum here.
 static err_t take_quorum_rule(const struct reader *r, const json_t *section, const char *name)
 {
     uint64_t from = 0;
+    uint64_t policy = 0;
     bool less = false;
     if (!r->quorum) return OK;
+    TRY(take_u64(r, &policy, NULL, section, name, "policy", 0, UINT64_MAX));
+    if (policy != 0) {
+        return refuse(r, FAIL(UNSUPPORTED, "genesis: proposer policy"),
+                      "%s.policy is %llu; only 0 (round robin) is supported", name,
+                      (unsigned long long)policy);
+    }
     TRY(take_u64(r, &from, NULL, section, name, "ceil2nby3block", 0, UINT64_MAX));
     TRY(take_bool(r, &less, section, name, "2fplus1enabled"));
     if (from == 0 && !less) return OK;
@@ -602,6 +630,13 @@ static err_t read_transition(const struct reader *r, struct qbft_transition *t, 
     TRY(take_validators(r, &t->validators, &t->validator_count, entry, name));
     TRY(take_u64(r, &t->per_tx_gas_limit, &t->sets_tx_gas_limit, entry, name, "pertxgaslimit", 0,
                  UINT64_MAX));
+    TRY(take_quorum_rule(r, entry, name));
+    if (r->quorum) {
+        const json_t *price;
+        TRY(member(r, &price, entry, name, "gaspriceenabled"));
+        t->sets_gas_price = json_is_boolean(price);
+        TRY(take_bool(r, &t->gas_price, entry, name, "gaspriceenabled"));
+    }
     if (t->sets_contract && !t->has_validator_contract && t->validators == NULL) {
         return refuse(
             r, FAIL(INVALID, "genesis: transition without validators"),
@@ -616,6 +651,23 @@ static int compare_transitions(const void *a, const void *b)
     const struct qbft_transition *x = a;
     const struct qbft_transition *y = b;
     return (x->block > y->block) - (x->block < y->block);
+}
+
+/// GoQuorum names the limit of code, in KiB, in its transitions, too.
+static err_t take_code_limit(const struct reader *r, struct chain_config *c, const json_t *entry,
+                             uint64_t block)
+{
+    uint64_t kib = 0;
+    TRY(take_u64(r, &kib, NULL, entry, "config.transitions", "contractsizelimit", 0, 1024));
+    if (kib == 0) return OK;
+    if (block != 0) {
+        return refuse(r, FAIL(UNSUPPORTED, "genesis: code size that changes"),
+                      "config.transitions[].contractsizelimit changes at block %llu; only block 0 "
+                      "is supported",
+                      (unsigned long long)block);
+    }
+    c->contract_size_limit = kib * 1024;
+    return OK;
 }
 
 /// Besu: config.transitions.qbft[]. GoQuorum: config.transitions[], each with `algorithm`.
@@ -637,8 +689,11 @@ static err_t read_transitions(const struct reader *r, struct chain_config *c, co
     size_t count = 0;
     TRY(take_validators(r, &all[0].validators, &all[0].validator_count, qbft, "config.qbft"));
     if (all[0].validators != NULL) count = 1;
-    for (size_t i = 0; i < n; i++)
-        TRY(read_transition(r, &all[count + i], json_array_get(list, i)));
+    for (size_t i = 0; i < n; i++) {
+        const json_t *entry = json_array_get(list, i);
+        TRY(read_transition(r, &all[count + i], entry));
+        if (r->quorum) TRY(take_code_limit(r, c, entry, all[count + i].block));
+    }
     count += n;
     qsort(all, count, sizeof *all, compare_transitions);
     c->transitions = all;
@@ -712,6 +767,8 @@ static err_t read_config(struct reader *r, struct chain_config *c, const json_t 
                       show(config).s);
     }
     TRY(take_bool(r, &r->quorum, config, "config", "isquorum"));
+    c->goquorum = r->quorum;
+    c->gas_price_block = FORK_NEVER;
     TRY(take_u64(r, &c->chain_id, &found, config, "config", "chainid", 1, INT64_MAX));
     if (!found) {
         return refuse(r, FAIL(INVALID, "genesis: chain id"),

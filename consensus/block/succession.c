@@ -46,7 +46,7 @@ static err_t rebuild_tally(struct succession *s, const struct db_txn *txn, uint6
     TRY(extra_data_decode(&extra, &s->scratch, h.extra_data));
     arena_reset(&s->votes);
     if (list != NULL) extra = (struct extra_data){.validators = list, .validator_count = count};
-    TRY(qbft_tally_init(&s->tally, &s->votes, &extra, s->config->qbft.epoch_length));
+    TRY(qbft_tally_init(&s->tally, &s->votes, &extra, s->config));
     for (uint64_t number = from; number <= head; number++) {
         TRY(blocks_header(txn, &h, number));
         TRY(apply_votes(s, &h));

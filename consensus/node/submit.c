@@ -150,7 +150,8 @@ static void decode(struct group *g, struct entry *e, bytes_t raw)
 }
 
 /// Everything that costs nothing, before the signature that does.
-static void check_cheap(struct group *g, struct entry *e, enum revision rev, uint64_t gas_limit)
+static void check_cheap(struct group *g, struct entry *e, enum revision rev,
+                        const struct node_status *status)
 {
     if (!e->open) return;
     const struct node *n = g->n;
@@ -163,10 +164,14 @@ static void check_cheap(struct group *g, struct entry *e, enum revision rev, uin
         refuse_invalid(e, validity);
         return;
     }
-    if (e->tx.gas_limit > gas_limit) {
+    if (e->tx.gas_limit > status->head_gas_limit) {
         refuse_invalid(e, TX_GAS_EXCEEDS_BLOCK);
         e->answer->have = u256_from_u64(e->tx.gas_limit);
-        e->answer->want = u256_from_u64(gas_limit);
+        e->answer->want = u256_from_u64(status->head_gas_limit);
+        return;
+    }
+    if (chain_gas_is_free(&n->genesis.config, status->head_number + 1)) {
+        if (!u256_is_zero(&e->tx.max_fee_per_gas)) refuse_invalid(e, TX_GAS_PRICE_NOT_ZERO);
         return;
     }
     const u256_t floor = u256_from_u64(n->options.min_gas_price_wei);
@@ -341,8 +346,7 @@ static void run_group(struct group *g, const bytes_t *raws)
     node_status(n, &status);
     const uint64_t next_s = g->now_s > status.head_timestamp_s ? g->now_s : status.head_timestamp_s;
     const enum revision rev = chain_revision(&n->genesis.config, status.head_number + 1, next_s);
-    for (size_t i = 0; i < g->count; i++)
-        check_cheap(g, &g->entries[i], rev, status.head_gas_limit);
+    for (size_t i = 0; i < g->count; i++) check_cheap(g, &g->entries[i], rev, &status);
     refuse_known(g);
     err_t err = refuse_included(g);
     refuse_crowd(g);

@@ -41,7 +41,7 @@ err_t header_chain_init(struct header_chain *c, const struct chain_config *confi
         first = (struct extra_data){.validators = list, .validator_count = count};
     else if (chain_qbft_at(config, 1).has_validator_contract)
         first = (struct extra_data){.validators = &nobody, .validator_count = 1};
-    TRY(qbft_tally_init(&c->tally, &c->votes, &first, config->qbft.epoch_length));
+    TRY(qbft_tally_init(&c->tally, &c->votes, &first, config));
     TRY(qbft_tally_follow(&c->tally, config, genesis, &extra));
     const hash_t hash = header_hash(genesis);
     return take_head(c, genesis, &hash);

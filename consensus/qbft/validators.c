@@ -21,9 +21,11 @@ err_t qbft_tally_restart(struct qbft_tally *t, const struct extra_data *checkpoi
 }
 
 err_t qbft_tally_init(struct qbft_tally *t, struct arena *arena,
-                      const struct extra_data *checkpoint, uint64_t epoch_length)
+                      const struct extra_data *checkpoint, const struct chain_config *config)
 {
+    const uint64_t epoch_length = config->qbft.epoch_length;
     if (epoch_length == 0) return FAIL(INVALID, "validators: epoch length is zero");
+    t->goquorum = config->goquorum;
     t->epoch_length = epoch_length;
     t->vote_cap = epoch_length < OPEN_VOTES_MAX ? (size_t)epoch_length : OPEN_VOTES_MAX;
     t->votes = arena_alloc(arena, t->vote_cap * sizeof *t->votes);
@@ -68,22 +70,27 @@ err_t qbft_tally_apply(struct qbft_tally *t, const struct header *h, const struc
 {
     if (h->number % t->epoch_length == 0) {
         t->vote_count = 0;
-        return OK;
+        if (!t->goquorum) return OK;
     }
     if (extra->vote == QBFT_VOTE_NONE) return OK;
     const address_t *recipient = &extra->vote_recipient;
-    const bool add = extra->vote == QBFT_VOTE_ADD;
+    bool add = extra->vote == QBFT_VOTE_ADD;
 
     // A new vote of the same voter on the same recipient takes the place of the old one.
     remove_votes(t, &h->coinbase, recipient);
-    if (t->vote_count == t->vote_cap) return FAIL(FULL, "validators: too many open votes");
-    t->votes[t->vote_count++] = (struct open_vote){h->coinbase, *recipient, add};
+    const size_t at = address_index(t->validators, t->validator_count, recipient);
+    const bool absent = at == SIZE_MAX;
+    if (t->goquorum && add != absent) {
+        add = absent; // no vote at all; but fewer of the others' may be enough by now
+    } else {
+        if (t->vote_count == t->vote_cap) return FAIL(FULL, "validators: too many open votes");
+        t->votes[t->vote_count++] = (struct open_vote){h->coinbase, *recipient, add};
+    }
     if (count_votes(t, recipient, add) < t->validator_count / 2 + 1) return OK;
 
-    const size_t at = address_index(t->validators, t->validator_count, recipient);
-    if (add && at == SIZE_MAX) {
+    if (add && absent) {
         TRY(insert(t, recipient));
-    } else if (!add && at != SIZE_MAX && t->validator_count > 1) {
+    } else if (!add && !absent && t->validator_count > 1) {
         t->validator_count--;
         memmove(&t->validators[at], &t->validators[at + 1],
                 (t->validator_count - at) * sizeof t->validators[0]);

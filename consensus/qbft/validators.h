@@ -8,6 +8,9 @@
 ///     h divisible by the epoch length        ->  all open votes are forgotten, the vote in
 ///                                                that very block too
 ///
+/// GoQuorum (config.isQuorum) forgets before that block's vote, which counts; and a vote that the
+/// set already agrees with is none, so it never takes the others' votes on that address away.
+///
 /// A transition of the genesis may name the set of a block: it replaces what the votes made, and the
 /// vote in the header before that block is applied on top (fact sheet 4.3).
 ///
@@ -34,13 +37,15 @@ struct qbft_tally {
     size_t vote_count;
     size_t vote_cap;
     uint64_t epoch_length;
+    bool goquorum; ///< config.isQuorum
 };
 
 /// A tally with the set of a genesis or epoch header and no open votes. One vote per block can
 /// be open, so an epoch bounds their number; room for up to 2^20 of them is reserved in `arena`.
 /// @return ERR_INVALID for a set that is empty or not ascending, ERR_LIMIT, ERR_FULL
 MUST_USE err_t qbft_tally_init(struct qbft_tally *t, struct arena *arena,
-                               const struct extra_data *checkpoint, uint64_t epoch_length);
+                               const struct extra_data *checkpoint,
+                               const struct chain_config *config);
 
 /// Starts over from another checkpoint, in the same memory.
 MUST_USE err_t qbft_tally_restart(struct qbft_tally *t, const struct extra_data *checkpoint);

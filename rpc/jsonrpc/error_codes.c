@@ -158,6 +158,8 @@ const char *rpc_validity_text(enum tx_validity validity)
         return "set code transaction must have an authorization";
     case TX_SET_CODE_CREATES:
         return "set code transaction must not create a contract";
+    case TX_GAS_PRICE_NOT_ZERO:
+        return "Gas price not 0: gas has no price on this chain yet";
     }
     unreachable("rpc: no such validity");
 }

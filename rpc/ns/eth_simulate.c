@@ -212,6 +212,7 @@ static int code_of(enum tx_validity v)
     case TX_GAS_PRICE_OVERFLOW:
     case TX_EMPTY_AUTHORIZATION_LIST:
     case TX_SET_CODE_CREATES:
+    case TX_GAS_PRICE_NOT_ZERO:
         return RPC_INVALID_PARAMS;
     }
     unreachable("validity");

@@ -36,8 +36,13 @@ static u256_t tip_of(const struct receipt *r, const struct header *h)
 static bool suggest_tip(struct rpc_call *call, u256_t *out)
 {
     struct rpc_env *env = env_of(call);
+    const struct chain_config *config = &node_genesis(env->node)->config;
+    struct node_status st;
+    node_status(env->node, &st);
+    *out = u256_from_u64(0);
+    if (chain_gas_is_free(config, st.head_number + 1)) return true;
     *out = u256_from_u64(env->min_gas_price_wei);
-    if (node_genesis(env->node)->config.zero_base_fee) return true;
+    if (config->zero_base_fee) return true;
     struct snapshot s;
     if (!snapshot_begin(call, &s)) return false;
     err_t err = OK;

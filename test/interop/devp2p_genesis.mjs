@@ -105,6 +105,12 @@ for (const kind of kinds) {
   same(toNum(status[5][1]), next, `${kind.name}: next fork`);
 
   const wallet = new ethers.Wallet(hex(newKey()));
+  if (kind.wire === 'goquorum') { // a price would make the block invalid to every GoQuorum
+    same(await nodes[0].rpc('eth_gasPrice'), '0x0', `${kind.name}: gas is free`);
+    const priced = await wallet.signTransaction({ chainId: kind.chainId, nonce: 0, gasLimit: 60000, gasPrice: 1, to: wallet.address, type: 0 });
+    const refusal = await nodes[0].rpc('eth_sendRawTransaction', priced).catch((e) => e.message);
+    expect(/Gas price not 0/.test(refusal), `${kind.name}: a gas price is refused: ${refusal}`);
+  }
   const raw = await wallet.signTransaction({ chainId: kind.chainId, nonce: 0, gasLimit: 60000, gasPrice: 0, value: 0, to: null, type: 1, data: '0x60ff60206000a100' });
   line.eth(ETH.TXS, [bytes(raw)]);
   const receipt = await waitFor(() => nodes[0].rpc('eth_getTransactionReceipt', ethers.keccak256(raw)), `${kind.name}: a receipt`);

@@ -169,6 +169,18 @@ if [ -n "$found" ]; then
 else
     missing geth-traces "GOBIN=$work/go go install github.com/ethereum/go-ethereum/cmd/geth@$EVM_VERSION"
 fi
+# One network with others' validators, minutes each: GoQuorum (CAIRN_GOQUORUM=its geth), Besu
+# (CAIRN_BESU=besu).
+if [ -n "${CAIRN_GOQUORUM:-}" ]; then
+    job goquorum-network "$NODE" "$root/test/interop/mixed.mjs" goquorum
+else
+    missing goquorum-network "CAIRN_GOQUORUM does not name GoQuorum's geth"
+fi
+if [ -n "${CAIRN_BESU:-}" ]; then
+    job besu-network "$NODE" "$root/test/interop/mixed.mjs" besu
+else
+    missing besu-network "CAIRN_BESU does not name besu"
+fi
 
 while [ "${#names[@]}" -gt 0 ]; do reap; done
 echo "interop: $passed passed, $(echo "$failed" | wc -w) failed${failed:+:$failed}${skipped:+; not run: $skipped}"

@@ -175,7 +175,8 @@ static err_t take_votes(struct sim *s, struct sim_node *v)
     struct extra_data extra = from->b.extra;
     if (list != NULL) extra = (struct extra_data){.validators = list, .validator_count = count};
     arena_reset(&v->tally_arena);
-    TRY(qbft_tally_init(&v->tally, &v->tally_arena, &extra, s->plan.epoch));
+    const struct chain_config config = {.qbft.epoch_length = s->plan.epoch};
+    TRY(qbft_tally_init(&v->tally, &v->tally_arena, &extra, &config));
     for (uint64_t h = number; h <= v->head; h++) {
         const struct sim_block *b = v->chain[h];
         TRY(qbft_tally_follow(&v->tally, &s->config, &b->b.header, &b->b.extra));

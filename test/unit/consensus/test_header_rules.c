@@ -230,6 +230,28 @@ Test(header_rules, each_rule)
     small_net_deinit(&s);
 }
 
+/// Goal: as a real GoQuorum's first block does: from the genesis's limit to 700 million at once.
+Test(header_rules, gas_limit_of_goquorum)
+{
+    small_net_init(
+        &s, 4, "\"blockperiodseconds\":2,\"requesttimeoutseconds\":4,\"epochlength\":30000", "");
+    parent = s.genesis.header;
+    parent.timestamp_s = 1000;
+    parent_hash = header_hash(&parent);
+    struct subject t;
+    make(&t);
+    t.h.gas_limit = 700000000;
+    seal(&t, 4);
+    cr_expect(!err_ok(qbft_header_check(&t.rules, &t.h, &t.extra)));
+    s.genesis.config.goquorum = true;
+    const err_t err = qbft_header_check(&t.rules, &t.h, &t.extra);
+    cr_expect(err_ok(err), "%s", err_text(err));
+    t.h.gas_used = t.h.gas_limit + 1;
+    seal(&t, 4);
+    cr_expect(!err_ok(qbft_header_check(&t.rules, &t.h, &t.extra)), "used above the limit");
+    small_net_deinit(&s);
+}
+
 Test(header_rules, gas_limit_moves_slowly)
 {
     const struct header p = {.gas_limit = 1024000, .field_count = HEADER_FIELDS_LONDON};

@@ -24,6 +24,7 @@ static address_t letter(char c)
     return a;
 }
 
+/// Rows whose name begins with GoQuorum are of a GoQuorum network.
 static const struct {
     const char *name;
     const char *start;
@@ -83,6 +84,40 @@ static const struct {
       {'A', '+', 'B'}}, // block 10
      "A",
      ERR_NONE},
+    {"GoQuorum counts the vote in the epoch's block",
+     "A",
+     {{'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', ' ', 0},
+      {'A', '+', 'B'}}, // block 10
+     "AB",
+     ERR_NONE},
+    {"votes to keep a member clear the votes to drop him",
+     "ABCD",
+     {{'A', '-', 'D'},
+      {'B', '+', 'D'},
+      {'C', '+', 'D'},
+      {'D', '+', 'D'},
+      {'B', '-', 'D'},
+      {'C', '-', 'D'}},
+     "ABCD",
+     ERR_NONE},
+    {"GoQuorum does not count them",
+     "ABCD",
+     {{'A', '-', 'D'},
+      {'B', '+', 'D'},
+      {'C', '+', 'D'},
+      {'D', '+', 'D'},
+      {'B', '-', 'D'},
+      {'C', '-', 'D'}},
+     "ABC",
+     ERR_NONE},
     {"an empty set", "", {{0}}, "", ERR_INVALID},
     {"not ascending", "BA", {{0}}, "", ERR_INVALID},
     {"one twice", "AA", {{0}}, "", ERR_INVALID},
@@ -97,7 +132,9 @@ Test(validators, votes)
         const size_t n = strlen(cases[i].start);
         for (size_t k = 0; k < n; k++) start[k] = letter(cases[i].start[k]);
         const struct extra_data checkpoint = {.validators = start, .validator_count = n};
-        const err_t err = qbft_tally_init(&t, &a, &checkpoint, EPOCH);
+        const struct chain_config config = {.qbft.epoch_length = EPOCH,
+                                            .goquorum = strncmp(cases[i].name, "GoQuorum", 8) == 0};
+        const err_t err = qbft_tally_init(&t, &a, &checkpoint, &config);
         cr_expect_eq(err.kind, cases[i].kind, "%s", cases[i].name);
         if (!err_ok(err)) continue;
         for (uint64_t b = 0; b < 16 && cases[i].blocks[b].coinbase != 0; b++) {
@@ -123,7 +160,8 @@ Test(validators, useful_votes)
     struct arena a = vectors_arena((size_t)1024 * 1024);
     const address_t start[] = {letter('A'), letter('B')};
     const struct extra_data checkpoint = {.validators = start, .validator_count = 2};
-    cr_assert(err_ok(qbft_tally_init(&t, &a, &checkpoint, EPOCH)));
+    cr_assert(err_ok(
+        qbft_tally_init(&t, &a, &checkpoint, &(struct chain_config){.qbft.epoch_length = EPOCH})));
     const address_t voter = letter('A');
     const address_t c = letter('C');
     const address_t b = letter('B');
@@ -171,7 +209,7 @@ Test(validators, transitions)
 
     struct qbft_tally t;
     const struct extra_data first = {.validators = one, .validator_count = 1};
-    MUST(qbft_tally_init(&t, &arena, &first, 10));
+    MUST(qbft_tally_init(&t, &arena, &first, &config));
     const struct extra_data no_vote = {.validator_count = 0};
     struct header h = {.number = 3, .coinbase = one[0]};
     MUST(qbft_tally_follow(&t, &config, &h, &no_vote));

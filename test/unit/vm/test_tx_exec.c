@@ -90,6 +90,16 @@ static void longest_initcode(struct vm_world *w)
     w->tx.is_create = true;
     w->tx.data = bytes_make(arena_calloc(&w->arena, 1, 49152), 49152);
 }
+static void priced_where_gas_is_free(struct vm_world *w)
+{
+    w->block.gas_is_free = true;
+}
+static void unpriced_where_gas_is_free(struct vm_world *w)
+{
+    w->block.gas_is_free = true;
+    w->block.base_fee_wei = u256_from_u64(0);
+    w->tx.max_fee_per_gas = w->tx.max_priority_fee_per_gas = u256_from_u64(0);
+}
 static void nothing(struct vm_world *w)
 {
     (void)w;
@@ -118,6 +128,8 @@ static const struct {
     {"nonce ahead", high_nonce, TX_NONCE_TOO_HIGH},
     {"too dear", dear, TX_INSUFFICIENT_FUNDS},
     {"sender with code", code_at_sender, TX_SENDER_NOT_EOA},
+    {"a price where gas is free", priced_where_gas_is_free, TX_GAS_PRICE_NOT_ZERO},
+    {"none where gas is free", unpriced_where_gas_is_free, TX_VALID},
 };
 
 Test(tx_exec, validity)
@@ -209,6 +221,27 @@ Test(tx_exec, fees)
     cr_expect_eq(balance(&w, &WORLD_COINBASE).limb[0], 21000 * gwei(1).limb[0]);
     cr_expect_eq(balance(&w, &WORLD_OTHER).limb[0], gwei(7).limb[0]);
     vm_world_deinit(&w);
+}
+
+/// Goal: who gets the fees is also what COINBASE says in Besu's networks; in GoQuorum's that is the
+/// proposer.
+Test(tx_exec, coinbase_beside_a_beneficiary)
+{
+    const struct header h = {.coinbase = WORLD_COINBASE, .number = 1};
+    struct chain_config config = {.engine = ENGINE_QBFT,
+                                  .chain_id = 1,
+                                  .gas_price_block = FORK_NEVER,
+                                  .qbft = {.has_beneficiary = true, .beneficiary = WORLD_OTHER}};
+    struct block_ctx ctx;
+    block_ctx_of_header(&ctx, &config, &h);
+    cr_expect(address_eq(&ctx.coinbase, &WORLD_OTHER));
+    cr_expect(address_eq(&ctx.fee_recipient, &WORLD_OTHER));
+    cr_expect(!ctx.gas_is_free);
+    config.goquorum = true;
+    block_ctx_of_header(&ctx, &config, &h);
+    cr_expect(address_eq(&ctx.coinbase, &WORLD_COINBASE));
+    cr_expect(address_eq(&ctx.fee_recipient, &WORLD_OTHER));
+    cr_expect(ctx.gas_is_free);
 }
 
 /// Goal: refunds are a fifth of what was used at most, and half before London.

@@ -106,6 +106,51 @@ Test(genesis_parse, goquorum)
     cr_expect_eq(g.header.field_count, HEADER_FIELDS_CLASSIC);
 }
 
+/// Goal: gas has a price in a GoQuorum network only from enableGasPriceBlock on, or as a transition
+/// says; a beneficiary only where the mode asks for one.
+Test(genesis_parse, goquorum_gas_and_beneficiary)
+{
+    static const struct {
+        const char *config;
+        uint64_t number;
+        bool free, beneficiary;
+    } rows[] = {
+        {"\"isQuorum\":true,\"qbft\":{}", 1000000, true, false},
+        {"\"isQuorum\":false,\"qbft\":{}", 0, false, false},
+        {"\"isQuorum\":true,\"enableGasPriceBlock\":7,\"qbft\":{}", 6, true, false},
+        {"\"isQuorum\":true,\"enableGasPriceBlock\":7,\"qbft\":{}", 7, false, false},
+        {"\"isQuorum\":true,\"enableGasPriceBlock\":0,\"qbft\":{}", 0, false, false},
+        {"\"isQuorum\":true,\"qbft\":{},\"transitions\":[{\"block\":3,\"gasPriceEnabled\":true},"
+         "{\"block\":5,\"gasPriceEnabled\":false}]",
+         2, true, false},
+        {"\"isQuorum\":true,\"qbft\":{},\"transitions\":[{\"block\":3,\"gasPriceEnabled\":true},"
+         "{\"block\":5,\"gasPriceEnabled\":false}]",
+         4, false, false},
+        {"\"isQuorum\":true,\"qbft\":{},\"transitions\":[{\"block\":3,\"gasPriceEnabled\":true},"
+         "{\"block\":5,\"gasPriceEnabled\":false}]",
+         5, true, false},
+        {"\"isQuorum\":true,\"qbft\":{\"miningBeneficiary\":"
+         "\"0x0000000000000000000000000000000000000009\"}",
+         1, true, true},
+        {"\"isQuorum\":true,\"qbft\":{\"beneficiaryMode\":\"validator\",\"miningBeneficiary\":"
+         "\"0x0000000000000000000000000000000000000009\"}",
+         1, true, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof text,
+                       "{\"config\":{\"chainId\":10,%s},\"gasLimit\":\"0xe0000000\"," EXTRA "}",
+                       rows[i].config);
+        struct genesis g;
+        struct genesis_detail detail = {""};
+        cr_assert(err_ok(genesis_parse(&g, &arena, bytes_of_str(text), &detail)), "%zu: %s", i,
+                  detail.text);
+        cr_expect_eq(chain_gas_is_free(&g.config, rows[i].number), rows[i].free, "%zu", i);
+        cr_expect_eq(chain_qbft_at(&g.config, rows[i].number).has_beneficiary, rows[i].beneficiary,
+                     "%zu", i);
+    }
+}
+
 /// Goal: a quorum that this node does not count is refused, not guessed (qbft.md 2: 2F+1).
 Test(genesis_parse, goquorum_quorum)
 {
@@ -118,6 +163,11 @@ Test(genesis_parse, goquorum_quorum)
         {"\"ceil2Nby3Block\":1", ERR_UNSUPPORTED},
         {"\"2FPlus1Enabled\":false", ERR_NONE},
         {"\"2FPlus1Enabled\":true", ERR_UNSUPPORTED},
+        {"\"policy\":0", ERR_NONE},
+        {"\"policy\":1", ERR_UNSUPPORTED},
+        {"},\"transitions\":[{\"block\":9,\"2FPlus1Enabled\":true}],\"x\":{", ERR_UNSUPPORTED},
+        {"},\"transitions\":[{\"block\":9,\"contractsizelimit\":64}],\"x\":{", ERR_UNSUPPORTED},
+        {"},\"transitions\":[{\"block\":0,\"contractsizelimit\":64}],\"x\":{", ERR_NONE},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char text[512];
