@@ -131,7 +131,7 @@ class Network:
     """`cairnd network init`, and its nodes numbered from 0: validators, then observers."""
 
     def __init__(self, sandbox, rng, validators=4, observers=0, period="200ms", request_timeout="1s",
-                 load_each=0, signers=None, direct=False, gas_limit="30M", arguments=()):
+                 load_each=0, signers=None, direct=False, gas_limit="30M", arguments=(), init=()):
         self.sandbox = sandbox
         self.rng = rng
         self.dir = sandbox.dir / "net"
@@ -140,7 +140,7 @@ class Network:
         self.arguments = arguments  # of every node, beside the usual ones
         sandbox.program(
             "cairnd", "network", "init", "--validators", validators, "--observers", observers, "--chain-id", CHAIN_ID,
-            "--block-period", period, "--request-timeout", request_timeout, "--gas-limit", gas_limit, "--dir", self.dir,
+            "--block-period", period, "--request-timeout", request_timeout, "--gas-limit", gas_limit, *init, "--dir", self.dir,
         )
         self.names = ([f"validator-{i + 1}" for i in range(validators)]
                       + [f"observer-{i + 1}" for i in range(observers)])
@@ -154,6 +154,7 @@ class Network:
             funds += sandbox.program("tools/presign", "addresses", *accounts).split()
             self.raws.append(sandbox.program("tools/presign", "transfers", *accounts, "--each",
                                              -(-load_each // SENDERS), "--chain-id", CHAIN_ID).split())
+        self.senders = funds
         self._rewrite_genesis(funds, signers)
         pairs = [] if direct else [(i, j) for i in range(self.count) for j in range(self.count) if i != j]
         self.relays = Relays(pairs, rng)
@@ -190,7 +191,7 @@ class Network:
         # The build with named places also notes down every message it signs; not where speed counts.
         node = Node(self.sandbox.binaries / ("cairnd" if self.ports[i] else "crash/cairnd"),
                     ["run", "--data-dir", self.data(i), "--rpc-listen", "127.0.0.1:0", "--rpc-namespaces",
-                     "eth,net,txpool,qbft,qbft_proposeValidatorVote,qbft_discardValidatorVote", *self.arguments],
+                     "eth,net,txpool,qbft,model,round,qbft_proposeValidatorVote,qbft_discardValidatorVote", *self.arguments],
                     self.sandbox.dir / f"{self.names[i]}.log",
                     {"CAIRN_SIGN_LOG": str(self.sign_log(i)), "CAIRND_P2P_LISTEN": f"127.0.0.1:{self.ports[i]}"})
         self.sandbox.nodes.append(node)

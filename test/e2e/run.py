@@ -31,7 +31,7 @@ CI = [
     # What a kill, a disk or a file may do to a node, and what it says of itself.
     "kill9", "kill9_points", "damage", "journal", "bitflip", "ioerr", "powercut", "diskfull", "talk", "backup", "blockfile",
     # Four validators and what happens between them.
-    "net_smoke", "net_kill9", "net_partition", "net_join", "net_churn", "net_discovery", "net_overload", "validator_set", "net_hostile",
+    "net_smoke", "net_kill9", "net_partition", "net_join", "net_churn", "net_discovery", "net_overload", "snapshot", "validator_set", "net_hostile",
 ]
 # Those of `all` that take longest begin first, so that none is left to run alone.
 LONGEST = ["net_overload", "wallet_round", "net_partition", "validator_set", "net_join", "kill9_points", "bitflip", "net_hostile"]
