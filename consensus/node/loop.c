@@ -13,6 +13,7 @@
 #include "consensus/node/signer.h"
 #include "consensus/node/stall.h"
 #include "consensus/qbft/block_timer.h"
+#include "consensus/qbft/justification.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -261,11 +262,21 @@ static void publish(struct loop *l)
     pthread_mutex_unlock(&n->status_lock);
 }
 
+/// Strangers can sign, too: what they say is no sign of life of a validator's.
+static bool is_next_validator(struct node *n, const address_t *who)
+{
+    pthread_mutex_lock(&n->status_lock);
+    const bool is = address_index(n->next_validators, n->next_validator_count, who) != SIZE_MAX;
+    pthread_mutex_unlock(&n->status_lock);
+    return is;
+}
+
 static void step(struct loop *l, struct qbft_event *ev)
 {
     if (atomic_load(&l->stop) || atomic_load(&l->node->failed)) return;
     ev->now_ms = loop_now_ms(l);
-    if (ev->kind == QBFT_EV_MESSAGE && !ev->message.own)
+    if (ev->kind == QBFT_EV_MESSAGE && !ev->message.own &&
+        is_next_validator(l->node, &ev->message.message->main.author))
         stall_on_message(&l->stall, &ev->message.message->main.author,
                          ev->message.message->main.sequence, ev->now_ms);
     if (ev->kind == QBFT_EV_NEW_BLOCK) stall_on_head(&l->stall, ev->now_ms);
