@@ -71,7 +71,7 @@ else ifeq ($(PROFILE),fuzz)
   CC := clang-14
   CFLAGS  ?= -O1 -g
   PROFILE_CFLAGS  := -DCAIRN_DEBUG -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-  PROFILE_LDFLAGS := -fsanitize=fuzzer,address,undefined
+  PROFILE_LDFLAGS := -fsanitize=address,undefined
 else ifeq ($(PROFILE),cov)
   CFLAGS  ?= -O0 -g
   PROFILE_CFLAGS  := --coverage
@@ -186,7 +186,8 @@ endif
 endef
 $(foreach L,$(LAYERS),$(eval $(call unit_rule,$(L))))
 
-.PHONY: unit
+.PHONY: unit units
+units: $(UNITS)
 unit: $(UNITS)
 	@test/run_units.sh $(UNITS)
 
@@ -210,7 +211,7 @@ conformance: $(CONFORMANCE) vectors
 FUZZERS := $(patsubst test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard test/fuzz/*.c))
 $(OUT)/fuzz/%: $(OUT)/obj/test/fuzz/%.o $(OUT)/libsupport.a $(call libs_of,rpc) $(OUT)/libwallet.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(link) $^ $(OUT)/libsupport.a $(call libs_of,rpc) $(call extra_of,rpc) $(LIBS_wallet)
+	$(call say,LINK,$@)$(link) -fsanitize=fuzzer $^ $(OUT)/libsupport.a $(call libs_of,rpc) $(call extra_of,rpc) $(LIBS_wallet)
 
 FUZZ_SECONDS ?= 20
 .PHONY: fuzz fuzz-build
@@ -360,19 +361,19 @@ soak: all tools $(OUT)/test/unit_chain ## long campaigns (SOAK_HOURS=12), report
 
 contracts: ## compile the system contracts again (needs node and npm)
 	$(Q).ci/deps.sh interop
-	$(Q)cd genesis/build && $(NPM) ci --silent --no-audit --no-fund
+	$(Q)cd genesis/build && $(NPM) ci --silent --no-audit --no-fund --fetch-retries=5
 	$(Q)$(NODE) genesis/build/build.mjs
 
 contracts-check: ## fail if the committed artifacts are not what the sources compile to
 	$(Q).ci/deps.sh interop
-	$(Q)cd genesis/build && $(NPM) ci --silent --no-audit --no-fund
+	$(Q)cd genesis/build && $(NPM) ci --silent --no-audit --no-fund --fetch-retries=5
 	$(Q)$(NODE) genesis/build/build.mjs --check
 
 # ---- linters ---------------------------------------------------------------------------------
 
 # What ships. Tests compile under the same warnings; reading them all twice would double the time.
 LINTED := $(sort $(foreach L,$(LAYERS),$(call src_of,$(L))))
-FORMATTED = $(shell git ls-files '*.c' '*.h')
+FORMATTED = $(shell find $(LAYERS) test -name '*.[ch]')
 
 # A profile whose objects say which headers a source reads: one that is built anyhow.
 LINT_PROFILE ?= debug

@@ -21,7 +21,9 @@ for set in "$@"; do
     build) wanted="$wanted $build" ;;
     lint) wanted="$wanted $lint" ;;
     model) wanted="$wanted $model" ;;
-    interop) command -v node >/dev/null 2>&1 || wanted="$wanted nodejs:interop_tests npm:interop_tests" ;;
+    interop)
+        command -v node >/dev/null 2>&1 || wanted="$wanted nodejs:interop_tests"
+        command -v npm >/dev/null 2>&1 || wanted="$wanted npm:interop_tests" ;;
     *) echo "deps.sh: unknown set '$set' (build, lint, model, interop)" >&2; exit 2 ;;
     esac
 done

@@ -106,7 +106,7 @@ fi
 # ---- fuzzing: half an hour for each target, one part each, two at a time ----------------------------
 part fuzz-build make PROFILE=fuzz fuzz-build
 fuzz_one() {
-    FUZZ_TARGETS=$1 FUZZ_JOBS=2 test/fuzz/run.sh "$build/fuzz/fuzz" "${FUZZ_SECONDS:-1800}"
+    FUZZ_TARGETS=$1 FUZZ_JOBS=2 FUZZ_SEED=0 test/fuzz/run.sh "$build/fuzz/fuzz" "${FUZZ_SECONDS:-1800}"
 }
 targets=$(cd test/fuzz && ls -- *.c | sed 's/\.c$//')
 # shellcheck disable=SC2086

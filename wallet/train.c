@@ -69,7 +69,8 @@ static err_t take_decimal(bytes_t *text, int64_t *out)
 /// Cuts the next line, without its line feed, off `text`.
 static bytes_t take_line(bytes_t *text)
 {
-    const uint8_t *nl = text->len > 0 ? memchr(text->data, '\n', text->len) : NULL;
+    if (text->len == 0) return *text;
+    const uint8_t *nl = memchr(text->data, '\n', text->len);
     const size_t len = nl != NULL ? (size_t)(nl - text->data) : text->len;
     const bytes_t line = bytes_make(text->data, len);
     const size_t skip = nl != NULL ? len + 1 : len;

@@ -108,6 +108,7 @@ static void xor_bytes(uint64_t *lanes, size_t at, const uint8_t *in, size_t len)
 
 void keccak_update(struct keccak *k, bytes_t in)
 {
+    if (in.len == 0) return; // and `in.data` may be NULL
     if (k->fill != 0) {
         const size_t part = in.len < RATE - k->fill ? in.len : RATE - k->fill;
         xor_bytes(k->lane, k->fill, in.data, part);

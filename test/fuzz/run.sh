@@ -5,12 +5,13 @@
 #   test/fuzz/run.sh DIRECTORY_OF_FUZZERS [SECONDS_PER_TARGET]
 #
 # FUZZ_TARGETS  names, default all of them    FUZZ_JOBS  targets at a time, default 2
+# FUZZ_SEED     of the mutations; by default the same inputs come on every run, 0: others each time
 # FUZZ_FRESH    directory for inputs found, default beside the fuzzers (kept between runs)
 # New crash inputs are left in DIRECTORY/crashes; a fixed one moves to test/fuzz/regress/TARGET.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-[ $# -ge 1 ] || { sed -n '5,8s/^# *//p' "$0"; exit 2; }
-dir=$(realpath "$1") seconds=${2:-20} jobs=${FUZZ_JOBS:-2}
+[ $# -ge 1 ] || { sed -n '5,9s/^# *//p' "$0"; exit 2; }
+dir=$(realpath "$1") seconds=${2:-20} jobs=${FUZZ_JOBS:-2} seed=${FUZZ_SEED:-1}
 fresh=${FUZZ_FRESH:-$dir/found} crashes=$dir/crashes
 mkdir -p "$fresh" "$crashes"
 targets=${FUZZ_TARGETS:-$(cd test/fuzz && ls -- *.c | sed 's/\.c$//')}
@@ -32,7 +33,8 @@ run_target() {
     [ -d "$regress" ] && seeds+=("$regress")
     [ ${#seeds[@]} -gt 0 ] || { echo "FAIL $t: no seeds in $corpus"; return 1; }
     [ -f "test/fuzz/$t.dict" ] && extra+=("-dict=test/fuzz/$t.dict")
-    extra+=("-rss_limit_mb=1024" "-timeout=5" "-max_len=$(max_len "$t")")
+    # A time for one input bounds what hangs: the processor may be somebody else's for a while.
+    extra+=("-rss_limit_mb=1024" "-timeout=60" "-seed=$seed" "-max_len=$(max_len "$t")")
     extra+=("-artifact_prefix=$crashes/$t-" "-print_final_stats=1")
     mkdir -p "$fresh/$t"
 

@@ -14,7 +14,7 @@ command -v "$NPM" >/dev/null || { echo "interop: npm is missing: apt install npm
 mkdir -p "$work"
 if ! cmp -s "$root/test/package-lock.json" "$work/installed.json"; then
     cp "$root/test/package.json" "$root/test/package-lock.json" "$work/"
-    (cd "$work" && "$NPM" ci --no-audit --no-fund --loglevel=error) >&2
+    (cd "$work" && "$NPM" ci --no-audit --no-fund --fetch-retries=5 --loglevel=error) >&2
     cp "$root/test/package-lock.json" "$work/installed.json"
 fi
 echo "$work/node_modules"

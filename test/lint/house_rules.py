@@ -98,7 +98,7 @@ def problem(path, line, text):
 
 def tracked():
     out = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], check=True, capture_output=True, text=True
+        ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"], check=True, capture_output=True, text=True
     ).stdout
     return [p for p in out.splitlines() if pathlib.Path(p).is_file()]
 

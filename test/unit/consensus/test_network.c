@@ -24,7 +24,7 @@
     } while (0)
 
 #define NODES_MAX 5
-#define PATIENCE_MS 60000
+#define PATIENCE_MS 120000
 
 /// Validators and, with the key after theirs, an observer.
 struct network {
@@ -163,7 +163,7 @@ static void wait_tx(struct network *w, size_t i, const hash_t *hash)
     cr_assert_fail("node %zu has not got the transaction", i);
 }
 
-Test(network, four_validators_agree, .timeout = 180)
+Test(network, four_validators_agree, .timeout = 600)
 {
     static struct network w;
     network_init(&w, 4, 0);
@@ -182,7 +182,7 @@ Test(network, four_validators_agree, .timeout = 180)
 }
 
 /// Goal: one of four may fall silent; it comes back, has missed blocks, and has them all again.
-Test(network, one_is_away, .timeout = 240)
+Test(network, one_is_away, .timeout = 600)
 {
     static struct network w;
     network_init(&w, 4, 0);
@@ -200,7 +200,7 @@ Test(network, one_is_away, .timeout = 240)
 }
 
 /// Goal: a node that is no validator joins late and has the whole chain.
-Test(network, observer_joins_late, .timeout = 180)
+Test(network, observer_joins_late, .timeout = 600)
 {
     static struct network w;
     network_init(&w, 1, 1);

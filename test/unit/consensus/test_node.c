@@ -47,11 +47,11 @@ static struct node *must_open(const struct node_options *o)
     return n;
 }
 
-/// Waits for a condition on the status, at most ten seconds.
+/// Waits for a condition on the status, at most two minutes.
 static bool wait_for(struct node *n, bool (*is_so)(const struct node_status *s, uint64_t arg),
                      uint64_t arg)
 {
-    for (int i = 0; i < 10000; i++) {
+    for (int i = 0; i < 120000; i++) {
         struct node_status s;
         node_status(n, &s);
         if (is_so(&s, arg)) return true;
@@ -88,7 +88,7 @@ static uint64_t balance_of(struct node *n, uint64_t to)
     return account.balance_wei.limb[0];
 }
 
-Test(node, a_transaction_is_in_a_block_within_milliseconds, .timeout = 60)
+Test(node, a_transaction_is_in_a_block_within_milliseconds, .timeout = 600)
 {
     struct small_net s;
     small_net_init(&s, 1, MS_PERIOD, "");
@@ -119,7 +119,7 @@ Test(node, a_transaction_is_in_a_block_within_milliseconds, .timeout = 60)
     small_net_deinit(&s);
 }
 
-Test(node, batches_restart_and_journal, .timeout = 60)
+Test(node, batches_restart_and_journal, .timeout = 600)
 {
     struct small_net s;
     small_net_init(&s, 1, MS_PERIOD, "");
@@ -165,7 +165,7 @@ Test(node, batches_restart_and_journal, .timeout = 60)
     small_net_deinit(&s);
 }
 
-Test(node, refuses_by_name, .timeout = 60)
+Test(node, refuses_by_name, .timeout = 600)
 {
     struct small_net s;
     small_net_init(&s, 1, MS_PERIOD, "");
@@ -233,7 +233,7 @@ static void walk_headers(struct node *n, const struct small_net *s, uint64_t hea
     header_chain_deinit(&c);
 }
 
-Test(node, makes_blocks_at_its_period, .timeout = 60)
+Test(node, makes_blocks_at_its_period, .timeout = 600)
 {
     struct small_net s;
     small_net_init(&s, 1,
@@ -283,7 +283,7 @@ Test(node, makes_blocks_at_its_period, .timeout = 60)
     MUST(node_pending_votes(n, &votes, &count, &a));
     cr_expect(count == 1 && votes[0].add && address_eq(&votes[0].who, &second));
     bool grown = false;
-    for (int i = 0; i < 400 && !grown; i++) {
+    for (int i = 0; i < 12000 && !grown; i++) {
         node_status(n, &status);
         arena_reset(&a);
         grown = err_ok(node_validators(n, &set, &count, &a, status.head_number + 1)) && count == 2;
@@ -308,7 +308,7 @@ Test(node, makes_blocks_at_its_period, .timeout = 60)
 }
 
 /// The set of a Besu test contract, as its vector says.
-Test(node, validators_of_a_contract, .timeout = 60)
+Test(node, validators_of_a_contract, .timeout = 600)
 {
     json_t *v = vectors_load("qbft/validator-contract-genesis.json");
     struct small_net s;
@@ -367,7 +367,7 @@ static void submit_for_ever(const struct node_options *o, struct small_net *s, i
     }
 }
 
-Test(node, sigkill_loses_nothing_acknowledged, .timeout = 120)
+Test(node, sigkill_loses_nothing_acknowledged, .timeout = 600)
 {
     struct small_net s;
     small_net_init(&s, 1, MS_PERIOD, "");

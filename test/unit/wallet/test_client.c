@@ -111,8 +111,8 @@ Test(client, errors)
         "{\"id\":1,\"error\":{\"code\":3,\"message\":\"execution reverted\",\"data\":\"0x1234\"}}",
         "{\"id\":1,\"error\":{\"code\":3,\"message\":\"m\",\"data\":{\"data\":\"0x1234\"}}}",
         "{\"id\":1,\"error\":{\"code\":3,\"message\":\"m\",\"data\":\"Reverted 0x1234\"}}",
-        "{\"id\":1,\"error\":{\"code\":3,\"message\":\"m\",\"data\":{\"originalError\":{\"data\":"
-        "\"0x1234\"}}}}",
+        ("{\"id\":1,\"error\":{\"code\":3,\"message\":\"m\",\"data\":{\"originalError\":{\"data\":"
+         "\"0x1234\"}}}}"),
     };
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         json_t *out = NULL;

@@ -65,7 +65,7 @@ static void *send_many(void *arg)
 }
 
 /// Goal: with several senders nothing is lost or doubled, and a waiting taker is woken.
-Test(queue, many_threads, .timeout = 60)
+Test(queue, many_threads, .timeout = 600)
 {
     struct queue *q;
     pthread_t threads[SENDERS];

@@ -577,7 +577,7 @@ static void commit_until_killed(const struct temp_dir *dir, int told)
 
 /// Goal: killed in the middle of commits, the store opens with every acknowledged block, and
 /// flat tables, trie nodes and the head's root agree to the last entry.
-Test(commit, sigkill, .timeout = 60)
+Test(commit, sigkill, .timeout = 600)
 {
     const struct temp_dir dir = temp_dir_make();
     struct arena arena;

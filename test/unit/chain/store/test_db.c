@@ -276,7 +276,7 @@ static void *read_snapshots(void *arg)
 }
 
 /// Goal: the map moves while other threads read, and no snapshot ever notices.
-Test(db, growth_under_readers, .timeout = 60)
+Test(db, growth_under_readers, .timeout = 600)
 {
     const struct temp_dir dir = temp_dir_make();
     struct db_options options = options_for(&dir);
@@ -455,7 +455,7 @@ static void write_until_killed(const struct temp_dir *dir, int told)
 
 /// Goal: killed at any moment, the store opens by itself, has every transaction that was
 /// acknowledged, and each of them whole.
-Test(db, sigkill, .timeout = 60)
+Test(db, sigkill, .timeout = 600)
 {
     const struct temp_dir dir = temp_dir_make();
     uint64_t acknowledged = 0;

@@ -19,9 +19,10 @@ static err_t read_memory(void *ctx, uint8_t *out, size_t cap, size_t *got)
     if (m->broken) return FAIL(IO, "a bad disk");
     size_t n = m->rest.len < m->step ? m->rest.len : m->step;
     if (n > cap) n = cap;
-    if (n > 0) memcpy(out, m->rest.data, n);
-    m->rest = bytes_make(m->rest.data + n, m->rest.len - n);
     *got = n;
+    if (n == 0) return OK;
+    memcpy(out, m->rest.data, n);
+    m->rest = bytes_make(m->rest.data + n, m->rest.len - n);
     return OK;
 }
 

@@ -57,7 +57,7 @@ struct told {
     size_t len;
 };
 
-static void note(struct told *t, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) note(struct told *t, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);

@@ -535,7 +535,7 @@ static void check_dao(struct ns_fixture *f)
     json_decref(power);
 }
 
-Test(fed, all_over_one_node, .timeout = 120)
+Test(fed, all_over_one_node, .timeout = 600)
 {
     static struct ns_fixture f;
     ns_start(&f);

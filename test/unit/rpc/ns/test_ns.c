@@ -835,7 +835,7 @@ static void check_config(struct ns_fixture *f)
     json_decref(c);
 }
 
-Test(ns, all_over_one_node, .timeout = 120)
+Test(ns, all_over_one_node, .timeout = 600)
 {
     static struct ns_fixture f;
     ns_start(&f);
