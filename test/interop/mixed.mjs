@@ -14,8 +14,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { checked, expect, load, same } from './common.mjs';
-import { bytes, freePort, hex, idOf, newKey, num, RLP, runCairnd, waitFor } from './devp2p_peer.mjs';
+import { checked, expect, load, same, waitFor } from './common.mjs';
+import { bytes, freePort, hex, idOf, newKey, num, RLP, runCairnd } from './devp2p_peer.mjs';
 
 const { ethers } = load('ethers');
 const [kind = '', least = '100'] = process.argv.slice(2);
@@ -120,14 +120,13 @@ async function member(name, client) {
   const port = await freePort();
   return { name, client, key, home, port, genesis: path.join(work, 'genesis.json'), peers: [], live: null,
     address: ethers.computeAddress(hex(key)).toLowerCase(), enode: `enode://${Buffer.from(idOf(key)).toString('hex')}@127.0.0.1:${port}`,
-    async start() { this.live = await client.run(this); await waitFor(async () => { try { return (await this.live.height()) >= 0; } catch { return false; } },
-      `${name} answers`, 120000); },
+    async start() { this.live = await client.run(this); await waitFor(async () => { try { return (await this.live.height()) >= 0; } catch { return false; } }, `${name} answers`); },
     rpc(...args) { return this.live.rpc(...args); }, height() { return this.live.height(); } };
 }
 
 const said = (text) => console.log(`mixed: ${them.name}: ${text}`);
 const q = (n) => `0x${n.toString(16)}`;
-const reached = (nodes, height, what, ms = 180000) => Promise.all(nodes.map((n) => waitFor(async () => (await n.height()) >= height, `${what}: ${n.name} at ${height}`, ms)));
+const reached = (nodes, height, what) => Promise.all(nodes.map((n) => waitFor(async () => (await n.height()) >= height, `${what}: ${n.name} at ${height}`)));
 const setOf = async (node) => (await node.client.validators(node)).map((a) => a.toLowerCase()).sort();
 
 const a = [await member('a1', them), await member('a2', them), await member('a3', them)];
@@ -182,7 +181,7 @@ async function send(node, type, what) {
 async function receipts(nodes, hash, what) {
   const found = [];
   for (const n of nodes) {
-    const r = await waitFor(() => n.rpc('eth_getTransactionReceipt', hash), `${what}: receipt on ${n.name}`, 60000);
+    const r = await waitFor(() => n.rpc('eth_getTransactionReceipt', hash), `${what}: receipt on ${n.name}`);
     found.push(r);
     for (const key of ['blockHash', 'status', 'gasUsed', 'cumulativeGasUsed', 'contractAddress', 'logsBloom', 'transactionIndex']) {
       same(`${r[key] ?? null}`.toLowerCase(), `${found[0][key] ?? null}`.toLowerCase(), `${what}: ${key} on ${n.name}`);
@@ -214,7 +213,7 @@ try {
   const hashes = await Promise.all(all.map(async (n) => (await n.rpc('eth_getBlockByNumber', '0x0', false)).hash));
   for (const [i, h] of hashes.entries()) same(h, hashes[0], `genesis of ${all[i].name}`);
   said(`genesis ${hashes[0]} on all`);
-  for (const n of all) await waitFor(async () => Number(await n.rpc('net_peerCount')) === all.length - 1, `${n.name} has ${all.length - 1} peers`, 60000);
+  for (const n of all) await waitFor(async () => Number(await n.rpc('net_peerCount')) === all.length - 1, `${n.name} has ${all.length - 1} peers`);
   said(`all ${all.length} are connected with each other`);
   await reached(all, 12, 'first blocks');
   let { built } = await agree(all, 12, 'three of theirs, one of ours');
@@ -235,11 +234,11 @@ try {
 
   // 3. Votes: in with the second of ours, out with one of theirs.
   for (const n of [...a.slice(0, 2), c[0]]) await n.client.vote(n, c[1].address, true);
-  for (const n of all) await waitFor(async () => (await setOf(n)).length === 5, `${n.name} sees five validators`, 90000);
+  for (const n of all) await waitFor(async () => (await setOf(n)).length === 5, `${n.name} sees five validators`);
   said('c2 voted in');
   for (const n of [a[0], a[1], c[0], c[1]]) await n.client.unvote(n, c[1].address).catch(() => {});
   for (const n of [a[0], c[0], c[1]]) await n.client.vote(n, a[2].address, false);
-  for (const n of all) await waitFor(async () => (await setOf(n)).length === 4, `${n.name} sees four validators`, 90000);
+  for (const n of all) await waitFor(async () => (await setOf(n)).length === 4, `${n.name} sees four validators`);
   said('a3 voted out');
   for (const n of [a[0], a[1], c[0], c[1]]) await n.client.unvote(n, a[2].address).catch(() => {});
   for (const n of all) same((await setOf(n)).join(), [a[0], a[1], ...c].map((m) => m.address).sort().join(), `set on ${n.name}`);
@@ -252,7 +251,7 @@ try {
     const rest = all.filter((n) => n !== victim);
     await (victim.live.kill ?? (() => { process.kill(victim.live.pid, 'SIGKILL'); return victim.live.ended; }))();
     top = await rest[0].height() + 10;
-    await reached(rest, top, `without ${victim.name}`, 300000);
+    await reached(rest, top, `without ${victim.name}`);
     const { rounds } = await agree(rest, top, `without ${victim.name}`);
     expect(rounds > 0, `without ${victim.name}: a round was changed`);
     await traffic([rest[0], rest.at(-1)], rest, `without ${victim.name}`);
@@ -272,7 +271,7 @@ try {
   for (const n of late) await n.start();
   all.push(...late);
   top = Math.max(await a[0].height() + 5, Number(least));
-  await reached(all, top, 'late ones', 600000);
+  await reached(all, top, 'late ones');
   compared = -1;
   await agree(all, top, 'from the genesis on');
   for (const n of late) same(Number(await n.rpc('eth_getTransactionCount', funded.address, 'latest')), nonce, `nonce on ${n.name}`);
