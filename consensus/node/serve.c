@@ -37,13 +37,28 @@ static err_t put_headers(struct buf *out, const struct db_txn *txn,
     return OK;
 }
 
+/// Where a requested body or receipts are. A store that began from a snapshot has some of the blocks
+/// before it, but offers none: peers match answers to requests by their place, and a gap in one would
+/// put the rest in wrong places. So an answer ends there. @return ERR_NOT_FOUND: unknown
+static err_t find_offered(const struct db_txn *txn, uint64_t *number, bool *offered,
+                          const hash_t *hash)
+{
+    uint64_t oldest;
+    TRY(blocks_oldest(txn, &oldest));
+    TRY(blocks_number_of(txn, number, hash));
+    *offered = *number >= oldest;
+    return OK;
+}
+
 static err_t put_bodies(struct buf *out, const struct db_txn *txn, struct rlp_reader hashes)
 {
     hash_t hash;
     while (eth_next_hash(&hashes, &hash) && out->len < ETH_ANSWER_BYTES) {
         uint64_t number;
         bytes_t raw;
-        err_t err = blocks_number_of(txn, &number, &hash);
+        bool offered = true;
+        err_t err = find_offered(txn, &number, &offered, &hash);
+        if (!offered) return OK;
         if (err_ok(err)) err = blocks_body_raw(txn, &raw, number);
         if (err.kind == ERR_NOT_FOUND) continue;
         TRY(err);
@@ -60,8 +75,10 @@ static err_t put_receipts(struct buf *out, const struct db_txn *txn, unsigned ve
         uint64_t number;
         struct receipt *receipts;
         size_t count;
+        bool offered = true;
         arena_reset(scratch);
-        err_t err = blocks_number_of(txn, &number, &hash);
+        err_t err = find_offered(txn, &number, &offered, &hash);
+        if (!offered) return OK;
         if (err_ok(err)) err = blocks_receipts(txn, &receipts, &count, scratch, number);
         if (err.kind == ERR_NOT_FOUND) continue;
         TRY(err);

@@ -147,7 +147,7 @@ def check_false_files(sandbox, rng, net, file):
 
 def run(sandbox, rng):
     w = make_wallet(sandbox)
-    with Network(sandbox, rng, observers=1, load_each=1200, period="100ms",
+    with Network(sandbox, rng, observers=2, load_each=1200, period="100ms",
                  init=["--members", sandbox.dir / "members.json"]) as net:
         net.start(0, 1, 2, 3)
         w.environment["CAIRN_RPC"] = "http://{}:{}".format(*net.nodes[0].address)
@@ -188,6 +188,11 @@ def run(sandbox, rng):
         net.wait_blocks(1)
         check_answers(net, 0, 4, oldest, [w.owner, net.addresses[0], *net.senders[:3]], contract)
         sandbox.program("cairnd", "verify", "--data-dir", net.data(4))
+
+        # Who begins at block 0 and sees it and one validator only takes old blocks from the validator.
+        net.relays.change(net.between([5], [1, 2, 3]), up=False)
+        net.start(5)
+        net.wait_head(net.head(0), 5, seconds=60)
 
         # It restarts, follows, and gives what it has.
         net.stop(4)
