@@ -8,7 +8,7 @@ import pathlib
 import re
 import socket
 
-from harness import Node, Rpc, expect, wait_until
+from harness import PATIENCE_S, Node, Rpc, expect, wait_until
 from network import CHAIN_ID
 
 VALIDATORS = 4
@@ -17,7 +17,7 @@ PACKETS = 20000
 
 def ipc(data, method):
     with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(10)
+        s.settimeout(PATIENCE_S)
         s.connect(str(data / "cairnd.sock"))
         s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": []}).encode() + b"\n")
         answer = b""
@@ -79,20 +79,20 @@ def run(sandbox, rng):
     expect(info["enr"].startswith("enr:") and info["ports"]["discovery"] != 0, f"{info}")
 
     members = [Member(sandbox, net / f"validator-{i + 1}", "--bootnodes", enode).start() for i in range(VALIDATORS)]
-    wait_until(lambda: all(m.peers() == VALIDATORS for m in [boot, *members]), "everybody has found everybody", 90)
+    wait_until(lambda: all(m.peers() == VALIDATORS for m in [boot, *members]), "everybody has found everybody")
     start = members[0].head()
-    wait_until(lambda: members[0].head() >= start + 10, "ten blocks", 60)
+    wait_until(lambda: members[0].head() >= start + 10, "ten blocks")
 
     # The chain goes on while somebody floods the port, and discovery afterwards.
     before = members[0].head()
     flood(enode)
-    wait_until(lambda: boot.head() > before + 2, "blocks after a flood", 30)
+    wait_until(lambda: boot.head() > before + 2, "blocks after a flood")
 
     # Away and back at another port: it is found by what it knows, the bootnode.
     victim = members[rng.randrange(VALIDATORS)]
     victim.node.kill()
     victim.start()
-    wait_until(lambda: victim.peers() == VALIDATORS, "who comes back is found", 90)
+    wait_until(lambda: victim.peers() == VALIDATORS, "who comes back is found")
 
     # Whoever is not on a node's list is no peer of it, found or not.
     allowed = [m.info()["enode"] for m in [boot, *members]]
@@ -102,16 +102,16 @@ def run(sandbox, rng):
     expect(guarded.node.stop() == 0, "exit code")
     guarded.node.arguments += ["--permissions", str(permissions)]
     guarded.start()
-    wait_until(lambda: guarded.peers() == VALIDATORS, "those on the list", 90)
+    wait_until(lambda: guarded.peers() == VALIDATORS, "those on the list")
     late = Member(sandbox, net / "observer-2", "--bootnodes", enode).start()
     late_id = late.info()["id"]
-    wait_until(lambda: late.peers() == VALIDATORS, "all but the one with a list", 90)
+    wait_until(lambda: late.peers() == VALIDATORS, "all but the one with a list")
     expect(all(p["id"] != late_id for p in ipc(guarded.data, "admin_peers")), "not on the list")
 
     # The bootnode is needed by newcomers only.
     boot.node.kill()
     head = late.head()
-    wait_until(lambda: late.head() >= head + 5, "blocks without the bootnode", 60)
+    wait_until(lambda: late.head() >= head + 5, "blocks without the bootnode")
     height = min(m.head() for m in [late, *members])
     hashes = {m.call("eth_getBlockByNumber", hex(height), False)["hash"] for m in [late, *members]}
     expect(len(hashes) == 1, f"one chain: {hashes}")
