@@ -91,10 +91,11 @@ static err_t fail_from(int rc, const char *what)
     case MDB_INCOMPATIBLE:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
-    case MDB_PANIC:
         return FAIL(CORRUPT, "store: the files are damaged; restore a backup or sync again");
     case MDB_BAD_TXN:
         return FAIL(IO, "store: this transaction failed before");
+    case MDB_PANIC: // the write of a meta page failed, for want of space say: what is stored is whole
+        return FAIL(IO, "store: a write failed; the files must be opened again");
     case MDB_BAD_VALSIZE:
         return FAIL(LIMIT, "store: empty key, or key or value too long");
     case MDB_KEYEXIST:
@@ -282,7 +283,11 @@ err_t db_open(struct db **out, const struct db_options *options)
     db->tables = calloc(options->table_count, sizeof *db->tables);
     db->path = strdup(options->path);
     check(pthread_mutex_init(&db->mutex, NULL) == 0);
-    check(pthread_cond_init(&db->changed, NULL) == 0);
+    pthread_condattr_t attr;
+    check(pthread_condattr_init(&attr) == 0);
+    check(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    check(pthread_cond_init(&db->changed, &attr) == 0);
+    pthread_condattr_destroy(&attr);
 
     err_t err = OK;
     if (db->tables == NULL || db->path == NULL) err = FAIL(FULL, "store: out of memory");
@@ -343,7 +348,7 @@ static err_t check_reserve(const struct db *db)
 static bool drain_readers(struct db *db)
 {
     struct timespec deadline;
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += GROW_WAIT_S;
     while (db->readers > 0) {
         if (pthread_cond_timedwait(&db->changed, &db->mutex, &deadline) == ETIMEDOUT) break;

@@ -153,7 +153,7 @@ err_t executor_new(struct executor **out, struct node *n)
 
 err_t executor_start(struct executor *x)
 {
-    x->looked_after_ms = x->expired_ms = wall_clock_ms();
+    x->looked_after_ms = x->expired_ms = steady_clock_ms();
     if (pthread_create(&x->thread, NULL, executor_main, x) != 0)
         return FAIL(IO, "executor: cannot start a thread");
     x->running = true;

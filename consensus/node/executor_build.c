@@ -30,7 +30,7 @@ struct selection {
 static bool out_of_time(void *ctx)
 {
     const struct selection *s = ctx;
-    return wall_clock_ms() >= s->x->build_deadline_ms || atomic_load(&s->x->node->closing);
+    return steady_clock_ms() >= s->x->build_deadline_ms || atomic_load(&s->x->node->closing);
 }
 
 static void refused(void *ctx, size_t i, enum tx_validity why)
@@ -100,7 +100,7 @@ static err_t build_into(struct executor *x, struct executed_block *out, struct s
     const struct qbft_config q = chain_qbft_at(&x->node->genesis.config, j->height);
     // With others waiting for the proposal, a round must not pass over the building.
     const uint64_t share_ms = x->next.validator_count == 1 ? BUILD_MS : q.request_timeout_ms / 3;
-    x->build_deadline_ms = wall_clock_ms() + (share_ms < BUILD_MS ? share_ms : BUILD_MS);
+    x->build_deadline_ms = steady_clock_ms() + (share_ms < BUILD_MS ? share_ms : BUILD_MS);
     select_txs(s, j->timestamp_s);
 
     struct build_request rq = {.parent = &x->head,

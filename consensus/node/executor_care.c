@@ -90,7 +90,7 @@ static void compact_journal(struct executor *x)
 
 void executor_look_after(struct executor *x)
 {
-    const uint64_t now = wall_clock_ms();
+    const uint64_t now = steady_clock_ms();
     if (now - x->looked_after_ms < 1000) return;
     x->looked_after_ms = now;
     executor_look_at_disk(x);
@@ -99,6 +99,6 @@ void executor_look_after(struct executor *x)
     x->expired_ms = now;
     struct node *n = x->node;
     pthread_mutex_lock(&n->pool_lock);
-    txpool_expire(n->pool, now / 1000);
+    txpool_expire(n->pool, wall_clock_ms() / 1000);
     pthread_mutex_unlock(&n->pool_lock);
 }

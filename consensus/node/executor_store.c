@@ -142,7 +142,7 @@ static bool stored(struct executor *x, const struct batch *b, err_t err)
 
 static void log_all(struct executor *x, const struct batch *b, uint64_t start_ms, uint64_t begun_us)
 {
-    const uint64_t took_ms = wall_clock_ms() - start_ms;
+    const uint64_t took_ms = steady_clock_ms() - start_ms;
     for (size_t i = 0; i < b->count; i++) log_block(x, b, i, took_ms);
     histogram_note(&x->node->counters.import, begun_us);
     executor_forget_kept(x);
@@ -178,7 +178,7 @@ static void disagree(struct executor *x, uint64_t height, const hash_t *hash, er
 void executor_on_commit(struct executor *x, const struct job *j)
 {
     if (j->height != x->head.number + 1) return;
-    const uint64_t start_ms = wall_clock_ms();
+    const uint64_t start_ms = steady_clock_ms();
     err_t err;
     struct kept *k =
         executor_kept_or_checked(x, &j->hash, bytes_make(j->bytes, j->block_len), &err);
@@ -305,7 +305,7 @@ static void import_end(struct executor *x, struct import *im, uint64_t start_ms,
 /// @param[out] number  the block that the verdict is on
 static enum sync_verdict import(struct executor *x, const struct job *j, uint64_t *number)
 {
-    const uint64_t start_ms = wall_clock_ms();
+    const uint64_t start_ms = steady_clock_ms();
     const uint64_t begun_us = counters_now_us();
     struct import im = {.number = j->height, .verdict = SYNC_GOOD, .err = OK};
     struct rlp_reader r = rlp_reader(bytes_make(j->bytes, j->block_len));
@@ -320,7 +320,7 @@ static enum sync_verdict import(struct executor *x, const struct job *j, uint64_
     while (im.batch.count < SYNC_GROUP && err_ok(rlp_read_raw(&r, &raw)) &&
            import_one(x, &im, raw)) {
         *number = im.number++;
-        if (wall_clock_ms() - start_ms >= GROUP_MS || atomic_load(&x->node->closing)) break;
+        if (steady_clock_ms() - start_ms >= GROUP_MS || atomic_load(&x->node->closing)) break;
     }
     if (im.verdict != SYNC_GOOD) *number = im.number;
     import_end(x, &im, start_ms, begun_us);

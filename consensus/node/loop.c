@@ -5,6 +5,7 @@
 #include "chain/base/hex.h"
 #include "chain/base/log.h"
 #include "chain/base/queue.h"
+#include "consensus/node/clock_watch.h"
 #include "consensus/node/evidence.h"
 #include "consensus/node/executor.h"
 #include "consensus/node/feed.h"
@@ -21,6 +22,7 @@
 
 #define MAX_POSTS 65536
 #define POSTS_AT_ONCE 256
+#define CLOCK_BACK_MS 1000U ///< by so much a clock may be set back without a word
 
 /// Something posted. Its bytes follow it.
 struct post {
@@ -67,6 +69,7 @@ struct loop {
     uint64_t last_now_ms;
 
     struct stall stall;
+    struct clock_watch clocks;
     struct block_timer block; ///< as the core asked for it
 
     // The round timer.
@@ -77,7 +80,7 @@ struct loop {
 static void step(struct loop *l, struct qbft_event *ev);
 static void look_at_block_timer(struct loop *l);
 
-/// Wall time that never runs backwards.
+/// Wall time that runs backwards only in look_at_clock.
 uint64_t loop_now_ms(struct loop *l)
 {
     const uint64_t wall = wall_clock_ms();
@@ -134,11 +137,44 @@ static void on_round_timer(uv_timer_t *t)
     step(l, &ev);
 }
 
+/// A clock that was set back by a little is waited for. By more, it would stop every timer until it
+/// is where it was: what waits for a time is moved along instead.
+static void look_at_clock(struct loop *l)
+{
+    const uint64_t wall = wall_clock_ms();
+    if (wall + CLOCK_BACK_MS >= l->last_now_ms) return;
+    LOG_WRN("clock", "was set back", "by_ms=%" PRIu64, l->last_now_ms - wall);
+    l->last_now_ms = wall;
+    block_timer_on_head(&l->block); // what was put off is looked at again
+    stall_on_clock_back(&l->stall, wall);
+    struct qbft_event ev = {.kind = QBFT_EV_CLOCK_BACK};
+    step(l, &ev);
+}
+
+/// Says so if the other validators show another time.
+static void compare_clocks(struct loop *l)
+{
+    int64_t ahead_ms;
+    if (!clock_watch_look(&l->clocks, &ahead_ms, steady_clock_ms())) return;
+    if (ahead_ms == 0)
+        LOG_INF("clock", "agrees with the other validators'", "");
+    else
+        LOG_WRN("clock", "differs from the other validators'",
+                "ahead_ms=%" PRId64
+                " hint=set this machine's clock (NTP): whose clock is ahead, his "
+                "proposals are refused; whose is behind refuses those of others",
+                ahead_ms);
+}
+
+/// Once a second.
 static void on_stall_timer(uv_timer_t *t)
 {
     struct loop *l = t->data;
     struct qbft_view v;
     if (atomic_load(&l->stop) || atomic_load(&l->node->failed)) return;
+    look_at_clock(l);
+    compare_clocks(l);
+    look_at_block_timer(l); // it may have been armed before the clock was set forward
     qbft_look(l->core, &v);
     stall_look(&l->stall, l->node, &v, &l->block, loop_now_ms(l));
 }
@@ -326,10 +362,30 @@ static void on_head(struct loop *l, struct post *p)
     step(l, &ev);
 }
 
+/// A proposal that was just made tells what time its author has.
+static void hear_time(struct loop *l, const struct qbft_message *m)
+{
+    struct qbft_view v;
+    if (m->main.code != QBFT_PROPOSAL || m->prepare_count != 0) return; // one of before, again
+    qbft_look(l->core, &v);
+    if (m->main.sequence != v.height || m->main.round < v.round) return;
+    struct node *n = l->node;
+    pthread_mutex_lock(&n->status_lock);
+    const bool known =
+        address_index(n->next_validators, n->next_validator_count, &m->main.author) != SIZE_MAX;
+    const size_t count = n->next_validator_count;
+    pthread_mutex_unlock(&n->status_lock);
+    if (!known) return;
+    const int64_t ahead_ms =
+        (int64_t)wall_clock_ms() - (int64_t)(m->block.header.timestamp_s * 1000);
+    clock_watch_hear(&l->clocks, &m->main.author, count, ahead_ms, steady_clock_ms());
+}
+
 void loop_take_message(struct loop *l, const struct qbft_message *m, uint64_t conn)
 {
     struct qbft_event ev = {.kind = QBFT_EV_MESSAGE, .message = {.message = m}};
     count_one(&l->node->counters.qbft_messages[m->main.code - QBFT_PROPOSAL]);
+    hear_time(l, m);
     l->in_hand = m;
     l->in_hand_from = conn;
     step(l, &ev);

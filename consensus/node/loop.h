@@ -41,7 +41,8 @@ void loop_post_task(struct loop *l, struct task *task);
 
 /// --- the loop's thread only ---
 
-/// Wall time in milliseconds that never runs backwards.
+/// Wall time in milliseconds, the core's clock: runs backwards only if the machine's clock was set
+/// back by more than a second, with QBFT_EV_CLOCK_BACK.
 uint64_t loop_now_ms(struct loop *l);
 /// A peer's QBFT message, authors recovered.
 void loop_take_message(struct loop *l, const struct qbft_message *m, uint64_t conn);

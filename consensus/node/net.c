@@ -5,6 +5,7 @@
 #include "consensus/p2p/budget.h"
 #include "consensus/p2p/ip_class.h"
 
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +19,8 @@
 #define READ_BYTES ((size_t)64 * 1024)
 #define WRITE_BYTES ((size_t)128 * 1024) ///< encrypted ahead of the socket
 #define WRITE_MS 20000U
-#define CALL_MS 5000U
+#define UNHEARD_MS 6000U ///< written, and the other end's kernel has not said that it came
+#define CALL_MS 3000U    ///< the kernel knocks at 0 and at 1 s
 #define TICK_MS 500U
 #define REST_MS 20U ///< until a guest who has had his share is looked at again
 
@@ -169,6 +171,14 @@ static bool may_try(struct net *net, const struct sockaddr_storage *from)
     // A handshake costs as much as ten signatures.
     if (is_local(from)) return may_try_again(&net->local, from, now_ms(net), LOCAL_MS, LOCAL_TRIES);
     return may_try_again(&net->far, from, now_ms(net), AGAIN_MS, 1);
+}
+
+void conn_may_return(struct conn *c)
+{
+    for (size_t i = 0; i < ATTEMPTS; i++) {
+        struct attempt *a = &c->net->far.of[i];
+        if (a->at_ms != 0 && same_host(&a->from, &c->from)) a->at_ms = 0;
+    }
 }
 
 /// --- the end of a line ---
@@ -429,6 +439,17 @@ static struct conn *conn_new(struct net *net)
     return c;
 }
 
+/// Has the kernel end a connection into the void soon, for a new one gets through at once where the
+/// old one's next attempt may be half a minute away.
+static void give_up_early(struct conn *c)
+{
+    const unsigned unheard_ms = UNHEARD_MS;
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0) return;
+    // Without it the pings find out, later.
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof unheard_ms);
+}
+
 static bool start_session(struct conn *c)
 {
     struct rlpx_seed seed;
@@ -447,6 +468,7 @@ static bool start_session(struct conn *c)
     secret_wipe(&seed, sizeof seed);
     if (!err_ok(err)) return false;
     (void)uv_tcp_nodelay(&c->tcp, 1);
+    give_up_early(c);
     return uv_read_start((uv_stream_t *)&c->tcp, on_room, on_read) == 0;
 }
 

@@ -5,8 +5,10 @@
 /// messages mean is asked of the handler.
 ///
 /// Bounds (threat model 4.1): 64 handshakes at one time, 8 of one address, one attempt in 30 s of
-/// one address beyond the local networks and 50 in a second of one within; what is read is understood before more is read, what
-/// cannot be written within 20 s ends the line.
+/// one address beyond the local networks (but see conn_may_return) and 50 in a second of one within;
+/// what is read is understood before more is read, what cannot be written within 20 s ends the line,
+/// and so does what nobody has acknowledged for 6 s: left alone, the kernel waits longer and longer
+/// before it tries again.
 ///
 /// Turns: of each line 64 KiB are read, then the others, the timers and the other threads have
 /// theirs. *Guests*, those whom consensus does not need, have a share of this node's time, counted
@@ -85,6 +87,10 @@ void **conn_slot(struct conn *c);
 void conn_set_guest(struct conn *c, bool guest);
 /// Work for a guest that is worth reading so many bytes.
 void conn_charge(struct conn *c, size_t bytes);
+
+/// He who is wanted here has proved his key: another attempt from his address need not wait. When
+/// a cable is mended, lines may begin and break more often than strangers may knock.
+void conn_may_return(struct conn *c);
 
 /// The line with this id; NULL if it is gone.
 struct conn *net_find(const struct net *net, uint64_t id);

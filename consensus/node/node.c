@@ -42,6 +42,13 @@ uint64_t wall_clock_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+uint64_t steady_clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 err_t node_recover(void *ctx, address_t *author, const secp_sig_t *sig, const hash_t *digest)
 {
     (void)ctx;

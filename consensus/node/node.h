@@ -332,7 +332,7 @@ struct node_peer {
     unsigned eth;         ///< version spoken
     unsigned istanbul;    ///< 0: does not speak it
     uint64_t head_number; ///< the highest block it is known to have
-    uint64_t since_ms;
+    uint64_t since_ms;    ///< of the steady clock
 };
 
 /// Room for all peers that are shown, and for an enode URL.

@@ -117,8 +117,10 @@ void node_fail(struct node *n, err_t why);
 /// secp256k1, as the QBFT core asks for it.
 err_t node_recover(void *ctx, address_t *author, const secp_sig_t *sig, const hash_t *digest);
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970, as the machine's clock has it: an operator may set it, also back.
 uint64_t wall_clock_ms(void);
+/// Milliseconds of a clock that nobody can set: for durations.
+uint64_t steady_clock_ms(void);
 
 /// Whether an address holds a transaction's account: what the pool asks of the state.
 MUST_USE err_t read_pool_account(struct pool_account *out, hash_t *code_hash,

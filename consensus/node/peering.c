@@ -20,13 +20,21 @@
 
 static uint64_t clock_ms(void *ctx)
 {
+    (void)ctx;
+    return steady_clock_ms();
+}
+
+/// For packets of discovery, which name the time of day until which they hold.
+static uint64_t day_clock_ms(void *ctx)
+{
     const struct peering *p = ctx;
     return loop_now_ms(p->node->loop);
 }
 
 uint64_t peering_now(const struct peering *p)
 {
-    return loop_now_ms(p->node->loop);
+    (void)p;
+    return steady_clock_ms();
 }
 
 struct peer *peering_next(struct peering *p, const struct peer *after)
@@ -247,6 +255,7 @@ static bool on_admit(void *ctx, struct conn *c, enum p2p_reason *why)
     if (p->stopping ||
         !peers_on_line(p->peers, key, conn_we_called(c), peering_now(p), why, &other_goes))
         return false;
+    if (peers_is_expected(p->peers, key)) conn_may_return(c);
     if (!other_goes) return true;
     struct conn *next = NULL;
     for (struct conn *old = net_next(p->net, NULL); old != NULL; old = next) {
@@ -299,13 +308,20 @@ static void on_open(void *ctx, struct conn *c)
     send_status(p, peer);
 }
 
+static enum peers_end end_of(enum p2p_reason reason, bool by_peer)
+{
+    if (!by_peer && (reason == P2P_BREACH || reason == P2P_SUBPROTOCOL)) return PEERS_END_BREACH;
+    const bool lost =
+        reason == P2P_TCP_ERROR || reason == P2P_PING_TIMEOUT || reason == P2P_QUITTING;
+    return lost ? PEERS_END_LOST : PEERS_END_TOLD;
+}
+
 static void on_closed(void *ctx, struct conn *c, enum p2p_reason reason, bool by_peer,
                       const char *why)
 {
     struct peering *p = ctx;
     struct peer *peer = peer_of(c);
-    const bool bad = !by_peer && (reason == P2P_BREACH || reason == P2P_SUBPROTOCOL);
-    peers_off_line(p->peers, conn_key(c), true, bad, peering_now(p));
+    peers_off_line(p->peers, conn_key(c), true, end_of(reason, by_peer), peering_now(p));
     if (peer == NULL) return;
     count_one(&p->node->counters.p2p_disconnects[by_peer]);
     if (peer->has_status)
@@ -330,7 +346,7 @@ static void on_not_reached(void *ctx, const struct enode *whom, const char *why)
     struct peering *p = ctx;
     LOG_DBG("p2p", "cannot be reached", "host=%s port=%u why=%s", whom->host, (unsigned)whom->tcp,
             why);
-    peers_off_line(p->peers, &whom->id, false, false, peering_now(p));
+    peers_off_line(p->peers, &whom->id, false, PEERS_END_LOST, peering_now(p));
 }
 
 /// --- status ---
@@ -569,7 +585,7 @@ static err_t open_discovery(struct peering *p, uv_loop_t *uv, struct node_detail
                                               .genesis = n->genesis_hash,
                                               .found = on_found,
                                               .allowed = on_allowed,
-                                              .now_ms = clock_ms,
+                                              .now_ms = day_clock_ms,
                                               .ctx = p};
     const err_t err =
         discovery_new(&p->discovery, uv, &options, host, net_port(p->net), o->listen_port == 0);

@@ -117,7 +117,7 @@ static inline struct peer *peer_of(struct conn *c)
     return *conn_slot(c);
 }
 
-/// The loop's clock.
+/// A clock that nobody sets.
 uint64_t peering_now(const struct peering *p);
 
 /// A line whose Status has come, by its id; NULL if it is gone.

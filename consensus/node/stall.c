@@ -22,6 +22,21 @@ void stall_on_head(struct stall *s, uint64_t now_ms)
     s->head_ms = now_ms;
 }
 
+static void at_most(uint64_t *at_ms, uint64_t now_ms)
+{
+    if (*at_ms > now_ms) *at_ms = now_ms;
+}
+
+void stall_on_clock_back(struct stall *s, uint64_t now_ms)
+{
+    at_most(&s->overdue_since_ms, now_ms);
+    at_most(&s->said_ms, now_ms);
+    at_most(&s->start_ms, now_ms);
+    at_most(&s->head_ms, now_ms);
+    at_most(&s->last_head_ms, now_ms);
+    for (size_t i = 0; i < s->heard_count; i++) at_most(&s->heard[i].at_ms, now_ms);
+}
+
 void stall_on_message(struct stall *s, const address_t *author, uint64_t height, uint64_t now_ms)
 {
     for (size_t i = 0; i < s->heard_count; i++) {

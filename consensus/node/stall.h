@@ -29,6 +29,8 @@ struct stall {
 
 /// A block has become final.
 void stall_on_head(struct stall *s, uint64_t now_ms);
+/// The clock was set back, to this.
+void stall_on_clock_back(struct stall *s, uint64_t now_ms);
 /// A validator's message about a height has come.
 void stall_on_message(struct stall *s, const address_t *author, uint64_t height, uint64_t now_ms);
 

@@ -165,6 +165,12 @@ bool peers_is_static(const struct peers *p, const secp_pubkey_t *id)
     return k != NULL && k->is_static;
 }
 
+bool peers_is_expected(const struct peers *p, const secp_pubkey_t *id)
+{
+    const struct known *k = find(p, id);
+    return k != NULL && (k->is_static || k->is_validator);
+}
+
 /// --- calls ---
 
 /// Lines for which no place is kept.
@@ -290,7 +296,7 @@ void peers_ban(struct peers *p, const secp_pubkey_t *id, uint64_t now_ms)
     if (k != NULL) ban(k, now_ms);
 }
 
-void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool breach,
+void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, enum peers_end how,
                     uint64_t now_ms)
 {
     struct known *k = find(p, id);
@@ -300,10 +306,12 @@ void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool 
     if (k->lines != 0) return;
     k->calling = false;
     // A line that held for longer than the wait was worth calling for: start again from the shortest.
+    const bool breach = how == PEERS_END_BREACH;
     if (was_on && !breach && now_ms - k->since_ms > k->backoff_ms) k->backoff_ms = 0;
     k->backoff_ms = k->backoff_ms == 0 ? PEERS_BACKOFF_MIN_MS : 2 * k->backoff_ms;
     const bool needed = k->is_static || k->is_validator;
-    const uint64_t most = needed ? PEERS_BACKOFF_MAX_MS : PEERS_FOUND_BACKOFF_MAX_MS;
+    uint64_t most = needed ? PEERS_BACKOFF_MAX_MS : PEERS_FOUND_BACKOFF_MAX_MS;
+    if (needed && how == PEERS_END_LOST) most = PEERS_BACKOFF_LOST_MS;
     if (k->backoff_ms > most) k->backoff_ms = most;
     k->call_at_ms = now_ms + k->backoff_ms;
     if (breach) ban(k, now_ms);

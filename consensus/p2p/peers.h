@@ -4,7 +4,8 @@
 /// Whom to know: which nodes to call and when, whom to let in, whom to leave alone for a while.
 ///
 /// A consortium network needs no discovery: every node has a list of the others (*static* nodes)
-/// and calls each until it is there, again and again after 1, 2, 4 ... 30 s. Where there is
+/// and calls each until it is there, again and again: after 1, 2, 2, 2 s whom it cannot reach, so
+/// that a network whose cables are mended goes on at once; after 1, 2, 4 ... 30 s who sends it away. Where there is
 /// discovery, the nodes that it *finds* are called too, as long as there are places, and less and
 /// less often if they cannot be had. Others may call in as long as there are places; a place is kept
 /// for every static node and every validator. Where there is an allow list nobody else gets in at
@@ -31,6 +32,7 @@
 #define PEERS_ALLOWED_MAX 1024U
 #define PEERS_BACKOFF_MIN_MS 1000U
 #define PEERS_BACKOFF_MAX_MS 30000U
+#define PEERS_BACKOFF_LOST_MS 2000U        ///< the most for who is not reached, or whose line broke
 #define PEERS_FOUND_BACKOFF_MAX_MS 300000U ///< for found nodes that are no validators
 #define PEERS_FOUND_CALLS 8U               ///< to found nodes at one time
 #define PEERS_BAN_MS 600000U
@@ -86,9 +88,16 @@ bool peers_would_take(const struct peers *p, const secp_pubkey_t *id, bool we_ca
 bool peers_on_line(struct peers *p, const secp_pubkey_t *id, bool we_called, uint64_t now_ms,
                    enum p2p_reason *why, bool *other_goes);
 
-/// A line or a call has ended. `breach`: for a breach of protocol or another network.
+/// How a line or a call has ended.
+enum peers_end {
+    PEERS_END_LOST,   ///< nobody was reached, the connection broke, or the other side is restarting
+    PEERS_END_TOLD,   ///< one side has sent the other away
+    PEERS_END_BREACH, ///< for a breach of protocol or another network
+};
+
+/// A line or a call has ended.
 /// @param was_on  it counted as a line
-void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, bool breach,
+void peers_off_line(struct peers *p, const secp_pubkey_t *id, bool was_on, enum peers_end how,
                     uint64_t now_ms);
 
 /// A breach by a key that is proved and has no line (yet): a stranger is left alone for a while.
@@ -99,5 +108,7 @@ bool peers_take_points(struct peers *p, const secp_pubkey_t *id, int points, uin
 
 /// Is it called by us whenever it is gone?
 bool peers_is_static(const struct peers *p, const secp_pubkey_t *id);
+/// Is it static or a validator, so that a place is kept for it?
+bool peers_is_expected(const struct peers *p, const secp_pubkey_t *id);
 /// Lines that count now.
 size_t peers_lines(const struct peers *p);

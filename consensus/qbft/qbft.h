@@ -84,7 +84,8 @@ struct qbft_head {
 /// What can happen to a validator. The driver owns whatever an event points to and may free it
 /// once qbft_step has returned.
 struct qbft_event {
-    uint64_t now_ms; ///< since 1970; the only clock the core ever sees; never runs backwards
+    uint64_t
+        now_ms; ///< since 1970; the only clock the core ever sees; runs backwards with CLOCK_BACK
     enum qbft_event_kind {
         QBFT_EV_NEW_BLOCK,     ///< `head` is final: its height is over
         QBFT_EV_MESSAGE,       ///< decoded, authors recovered by a worker
@@ -93,6 +94,7 @@ struct qbft_event {
         QBFT_EV_BLOCK_TIMEOUT, ///< the block period is over (or transactions wait)
         QBFT_EV_ROUND_TIMEOUT, ///< the round took too long
         QBFT_EV_PERSISTED,     ///< the guard is on disk up to `guard_seq`
+        QBFT_EV_CLOCK_BACK,    ///< the clock was set back: `now_ms` is what it shows now
     } kind;
     union {
         const struct qbft_head *new_block;

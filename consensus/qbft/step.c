@@ -17,6 +17,19 @@ static void on_persisted(struct qbft *q, uint64_t guard_seq)
     q->outgoing_count = kept;
 }
 
+/// What was to come after some time comes after that time still. A period that counts from the head's
+/// timestamp has nothing to do with what our clock showed then.
+static void on_clock_back(struct qbft *q, uint64_t now_ms)
+{
+    const uint64_t back_ms = now_ms < q->now_ms ? q->now_ms - now_ms : 0;
+    q->now_ms = now_ms;
+    if (back_ms == 0 || !q->running || !q->head.period_is_ms) return;
+    q->due_at_ms -= q->due_at_ms == QBFT_NEVER ? 0 : back_ms;
+    q->idle_at_ms -= q->idle_at_ms == QBFT_NEVER ? 0 : back_ms;
+    if (q->self != NOT_A_VALIDATOR && !q->block_time)
+        qbft_set_timer(q, QBFT_TIMER_BLOCK, q->due_at_ms, q->idle_at_ms);
+}
+
 static err_t dispatch(struct qbft *q, const struct qbft_event *ev)
 {
     switch (ev->kind) {
@@ -37,6 +50,9 @@ static err_t dispatch(struct qbft *q, const struct qbft_event *ev)
         return OK;
     case QBFT_EV_PERSISTED:
         on_persisted(q, ev->persisted.guard_seq);
+        return OK;
+    case QBFT_EV_CLOCK_BACK:
+        on_clock_back(q, ev->now_ms);
         return OK;
     }
     unreachable("qbft event");

@@ -487,3 +487,62 @@ Test(qbft, a_guard_ahead_of_the_chain_keeps_silent)
     cr_expect_eq(net.vote_count, 0);
     qbft_net_deinit(&net);
 }
+
+/// Goal: a clock that is set back moves what the core waits for along, where it counts from our clock,
+/// and leaves alone what counts from the head's timestamp; a block made then has the new time.
+Test(qbft, clock_set_back)
+{
+    static const struct {
+        const char *name;
+        bool period_is_ms;
+        bool on_demand;
+        uint64_t ahead_ms; ///< of the head's timestamp, at first
+    } cases[] = {
+        {"milliseconds", true, false, 3600000},
+        {"milliseconds, on demand", true, true, 3600000},
+        {"seconds", false, false, 3600000},
+        {"no step", true, false, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        qbft_net_init(&net, 1, QBFT_WIRE_BESU26, i);
+        struct net_node *v = &net.nodes[0];
+        const uint64_t true_ms = UINT64_C(1800000000000);
+        const struct qbft_head head = {.number = 9,
+                                       .timestamp_s = true_ms / 1000,
+                                       .validators = net.validators,
+                                       .validator_count = 1,
+                                       .block_period_ms = 2000,
+                                       .empty_block_period_ms = 60000,
+                                       .period_is_ms = cases[i].period_is_ms,
+                                       .on_demand = cases[i].on_demand,
+                                       .request_timeout_ms = 1000,
+                                       .max_request_timeout_ms = 4000};
+        struct qbft_event ev = {
+            .now_ms = true_ms + cases[i].ahead_ms, .kind = QBFT_EV_NEW_BLOCK, .new_block = &head};
+        cr_assert(err_ok(qbft_step(v->core, &v->fx, &ev)));
+
+        ev = (struct qbft_event){.now_ms = true_ms, .kind = QBFT_EV_CLOCK_BACK};
+        cr_assert(err_ok(qbft_step(v->core, &v->fx, &ev)));
+        const bool moves = cases[i].period_is_ms && cases[i].ahead_ms != 0;
+        cr_assert_eq(v->fx.count, moves ? 1 : 0, "%s: %zu effects", cases[i].name, v->fx.count);
+        if (moves) {
+            const struct qbft_effect *e = &v->fx.items[0];
+            cr_expect_eq(e->kind, QBFT_FX_SET_TIMER, "%s", cases[i].name);
+            cr_expect_eq(e->set_timer.timer, QBFT_TIMER_BLOCK, "%s", cases[i].name);
+            cr_expect_eq(e->set_timer.at_ms, true_ms + 2000, "%s", cases[i].name);
+            cr_expect_eq(e->set_timer.idle_at_ms, cases[i].on_demand ? QBFT_NEVER : true_ms + 60000,
+                         "%s", cases[i].name);
+        }
+
+        ev = (struct qbft_event){
+            .now_ms = true_ms + 2500, .kind = QBFT_EV_BLOCK_TIMEOUT, .timeout = {.height = 10}};
+        cr_assert(err_ok(qbft_step(v->core, &v->fx, &ev)));
+        const struct qbft_effect *build = NULL;
+        for (size_t k = 0; k < v->fx.count; k++)
+            if (v->fx.items[k].kind == QBFT_FX_BUILD) build = &v->fx.items[k];
+        cr_assert(build != NULL, "%s", cases[i].name);
+        cr_expect_leq(build->build.timestamp_s, (true_ms + 3000) / 1000, "%s", cases[i].name);
+        cr_expect_not(build->build.allow_empty, "%s: an empty one is not due", cases[i].name);
+        qbft_net_deinit(&net);
+    }
+}

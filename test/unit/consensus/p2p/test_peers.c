@@ -49,22 +49,29 @@ Test(peers, backoff)
     cr_expect_eq(peers_add_static(p, &self, 0).kind, ERR_INVALID);
     cr_expect_eq(peers_deadline(p), UINT64_MAX);
     cr_assert(err_ok(peers_add_static(p, &one, 1000)));
-    static const uint64_t waits[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000};
+    // Who is not reached is tried again soon, for as long as it takes; who sends us away is not.
+    static const struct {
+        enum peers_end how;
+        uint64_t wait;
+    } ends[] = {{PEERS_END_LOST, 1000},  {PEERS_END_LOST, 2000},    {PEERS_END_LOST, 2000},
+                {PEERS_END_LOST, 2000},  {PEERS_END_TOLD, 4000},    {PEERS_END_TOLD, 8000},
+                {PEERS_END_TOLD, 16000}, {PEERS_END_BREACH, 30000}, {PEERS_END_TOLD, 30000},
+                {PEERS_END_LOST, 2000}};
     uint64_t now = 1000;
-    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         cr_expect_eq(peers_deadline(p), now);
         cr_assert(peers_next_call(p, &n, now));
         cr_expect_eq(n.tcp, 1001);
         cr_expect_not(peers_next_call(p, &n, now), "one call at a time");
-        peers_off_line(p, &ids[1], false, false, now);
-        cr_expect_not(peers_next_call(p, &n, now + waits[i] - 1));
-        now += waits[i];
+        peers_off_line(p, &ids[1], false, ends[i].how, now);
+        cr_expect_not(peers_next_call(p, &n, now + ends[i].wait - 1), "end %zu", i);
+        now += ends[i].wait;
     }
     // A line that held makes the wait short again.
     cr_assert(peers_next_call(p, &n, now));
     cr_expect(on(1, true, now));
     cr_expect_eq(peers_deadline(p), UINT64_MAX);
-    peers_off_line(p, &ids[1], true, false, now + 60000);
+    peers_off_line(p, &ids[1], true, PEERS_END_LOST, now + 60000);
     cr_expect_eq(peers_deadline(p), now + 61000);
     // So does one that held for longer than the wait before it, but not a shorter one.
     static const struct {
@@ -76,7 +83,7 @@ Test(peers, backoff)
         cr_assert(peers_next_call(p, &n, now));
         cr_expect(on(1, true, now));
         now += lines[i].held;
-        peers_off_line(p, &ids[1], true, false, now);
+        peers_off_line(p, &ids[1], true, PEERS_END_TOLD, now);
         cr_expect_eq(peers_deadline(p), now + lines[i].wait, "line %zu", i);
         now += lines[i].wait;
     }
@@ -101,8 +108,11 @@ Test(peers, places)
     const address_t five = secp_address(&ids[5]);
     peers_set_validators(p, &five, 1);
     cr_expect(on(5, false, 0), "and for validators");
+    cr_expect(peers_is_expected(p, &ids[3]) && peers_is_expected(p, &ids[5]));
+    cr_expect_not(peers_is_expected(p, &ids[1]));
+    cr_expect_not(peers_is_expected(p, &ids[6]));
     cr_expect_eq(peers_lines(p), 4);
-    peers_off_line(p, &ids[1], true, false, 10);
+    peers_off_line(p, &ids[1], true, PEERS_END_LOST, 10);
     cr_expect(on(4, false, 20), "somebody has left");
 }
 
@@ -161,7 +171,7 @@ Test(peers, a_lost_line_is_replaced)
         cr_expect(
             peers_on_line(p, &ids[1 + ours], false, 1000 + PEERS_AT_ONCE_MS + 1, &why, &goes));
         cr_expect(goes);
-        peers_off_line(p, &ids[1 + ours], true, false, 7000);
+        peers_off_line(p, &ids[1 + ours], true, PEERS_END_LOST, 7000);
         cr_expect_eq(peers_lines(p), 1 + ours, "the new one is on");
     }
 }
@@ -175,14 +185,14 @@ Test(peers, points_and_bans)
     for (int i = 0; i < 9; i++) cr_expect(peers_take_points(p, &ids[1], PEERS_USELESS_COSTS, 0));
     cr_expect(peers_take_points(p, &ids[1], PEERS_USELESS_COSTS, 200000), "20 came back");
 
-    peers_off_line(p, &ids[1], true, true, 1000);
+    peers_off_line(p, &ids[1], true, PEERS_END_BREACH, 1000);
     cr_expect_not(on(1, false, 1000 + PEERS_BAN_MS - 1));
     cr_expect(on(1, false, 1000 + PEERS_BAN_MS));
 
     const address_t two = secp_address(&ids[2]);
     peers_set_validators(p, &two, 1);
     cr_expect(on(2, false, 0));
-    peers_off_line(p, &ids[2], true, true, 0);
+    peers_off_line(p, &ids[2], true, PEERS_END_BREACH, 0);
     cr_expect(on(2, false, 1), "a validator is needed");
 }
 
@@ -230,7 +240,7 @@ Test(peers, a_crowd_of_banned_keys)
     for (uint32_t i = 0; i < 3 * PEERS_KNOWN_MAX; i++) {
         const secp_pubkey_t id = crowd_id(i);
         cr_assert(peers_on_line(p, &id, false, i, &why, &goes), "%u", i);
-        peers_off_line(p, &id, true, true, i);
+        peers_off_line(p, &id, true, PEERS_END_BREACH, i);
     }
     const uint64_t now = 3 * PEERS_KNOWN_MAX;
     const secp_pubkey_t last = crowd_id(3 * PEERS_KNOWN_MAX - 1);
@@ -257,7 +267,8 @@ Test(peers, crowd)
         id.b[63] = 7;
         enum p2p_reason why;
         bool goes;
-        if (peers_on_line(p, &id, false, i, &why, &goes)) peers_off_line(p, &id, true, i % 2, i);
+        if (peers_on_line(p, &id, false, i, &why, &goes))
+            peers_off_line(p, &id, true, i % 2 ? PEERS_END_BREACH : PEERS_END_TOLD, i);
     }
     cr_expect(peers_is_static(p, &ids[1]));
     cr_expect_eq(peers_lines(p), 0);
@@ -282,7 +293,7 @@ Test(peers, found_nodes)
     cr_expect_not(peers_next_call(p, &n, 1000), "two places, two calls");
     cr_expect_eq(peers_deadline(p), UINT64_MAX);
     cr_expect(on(1, true, 1000));
-    peers_off_line(p, &ids[2], false, false, 1000);
+    peers_off_line(p, &ids[2], false, PEERS_END_LOST, 1000);
     cr_expect(peers_next_call(p, &n, 1000));
     cr_expect_eq(n.tcp, 1003, "the next one, as the other waits");
     cr_expect(on(3, true, 1000));
@@ -291,7 +302,7 @@ Test(peers, found_nodes)
     peers_set_validators(p, &four, 1);
     cr_expect(peers_next_call(p, &n, 100000), "but for a validator");
     cr_expect_eq(n.tcp, 1004);
-    peers_off_line(p, &ids[3], true, true, 100000);
+    peers_off_line(p, &ids[3], true, PEERS_END_BREACH, 100000);
     peers_add_found(p, &(struct enode){.id = ids[3], .host = "10.0.0.3", .tcp = 9}, 100001);
     cr_expect(peers_next_call(p, &n, 100002));
     cr_expect_eq(n.tcp, 1002, "not the one that broke a rule");
@@ -307,7 +318,7 @@ Test(peers, found_nodes_and_the_lists)
     peers_add_found(p, &two, 1000);
     cr_expect(peers_next_call(p, &n, 1000));
     cr_expect_not(peers_next_call(p, &n, 1000), "not on the list");
-    peers_off_line(p, &ids[1], false, false, 1000);
+    peers_off_line(p, &ids[1], false, PEERS_END_LOST, 1000);
     cr_assert(err_ok(peers_set_allowed(p, NULL, 0, false)));
     cr_expect_not(peers_next_call(p, &n, 5000), "taken off it");
     cr_assert(err_ok(peers_set_allowed(p, NULL, 0, true)));
@@ -315,7 +326,7 @@ Test(peers, found_nodes_and_the_lists)
     uint64_t waited = 0;
     for (size_t i = 0; i < 20; i++) {
         cr_assert(peers_next_call(p, &n, now));
-        peers_off_line(p, &ids[1], false, false, now);
+        peers_off_line(p, &ids[1], false, PEERS_END_LOST, now);
         waited = peers_deadline(p) - now;
         now += waited;
     }
@@ -325,7 +336,7 @@ Test(peers, found_nodes_and_the_lists)
     peers_add_found(p, &moved, now);
     cr_expect(peers_next_call(p, &n, now));
     cr_expect_eq(n.tcp, 77);
-    peers_off_line(p, &ids[1], false, false, now);
+    peers_off_line(p, &ids[1], false, PEERS_END_LOST, now);
     cr_assert(err_ok(peers_add_static(p, &one, now)));
     peers_add_found(p, &moved, now);
     cr_expect(peers_next_call(p, &n, now));
