@@ -320,12 +320,18 @@ $(OUT)/crash/obj/%.o: %.c $(OUT)/flags
 $(OUT)/crash/cairnd: $(OUT)/obj/rpc/cairnd/main.o $(CRASH_OBJ) $(call libs_of,rpc)
 	$(call say,LINK,$@)$(link_quick) $^ $(call extra_of,rpc)
 
-$(OUT)/faults.so: test/e2e/faults/faults.c $(OUT)/flags
+# cairnd that lies: the calls between the core and its peers are bent, for test/e2e only.
+BYZ_BENT := signer_new peering_multicast loop_take_message peering_on_head
+$(OUT)/byz/cairnd: $(OUT)/obj/rpc/cairnd/main.o $(OUT)/obj/test/e2e/byz/byz.o $(call libs_of,rpc)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(link_quick) $(BYZ_BENT:%=-Wl,--wrap=%) $^ $(call extra_of,rpc)
+
+$(OUT)/%.so: test/e2e/faults/%.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(COMMON) -O2 -g -fPIC -shared -o $@ $< -ldl -lpthread
 
 .PHONY: tools
-tools: $(TOOLS) $(OUT)/crash/cairnd $(OUT)/faults.so
+tools: $(TOOLS) $(OUT)/crash/cairnd $(OUT)/byz/cairnd $(OUT)/faults.so $(OUT)/clock.so
 
 # ---- what a person calls ---------------------------------------------------------------------
 

@@ -28,6 +28,10 @@ class Failure(Exception):
     """A scenario's expectation that did not hold."""
 
 
+class NotRun(Exception):
+    """This machine cannot run a scenario; the text says why."""
+
+
 def expect(condition, text):
     if not condition:
         raise Failure(text)
@@ -63,9 +67,10 @@ class RpcError(Exception):
 class Rpc:
     """One keep-alive connection. Not for sharing between threads."""
 
-    def __init__(self, address, timeout=PATIENCE_S):
+    def __init__(self, address, timeout=PATIENCE_S, connection_of=http.client.HTTPConnection):
         self.address = address
         self.timeout = timeout
+        self.connection_of = connection_of
         self.connection = None
         self.ids = 0
 
@@ -75,7 +80,7 @@ class Rpc:
             self.close()
         try:
             if self.connection is None:
-                self.connection = http.client.HTTPConnection(*self.address, timeout=self.timeout)
+                self.connection = self.connection_of(*self.address, timeout=self.timeout)
             self.connection.request(
                 "POST", "/", body, {"Content-Type": "application/json"}
             )
@@ -135,6 +140,8 @@ class Node:
         self.process = None
         self.address = None
         self.starts = 0
+        self.before = []  # a command that starts it
+        self.connection_of = http.client.HTTPConnection  # how its RPC is reached
 
     def start(self, seconds=PATIENCE_S):
         """Starts and waits for the line that says where the RPC answers. A process that ends
@@ -144,7 +151,7 @@ class Node:
         # One port for all nodes of the machine is none: who wants metrics says where.
         environment = {"CAIRND_METRICS_LISTEN": "off", **os.environ, **(self.environment or {})}
         self.process = subprocess.Popen(
-            [self.binary, *self.arguments], stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
+            [*self.before, self.binary, *self.arguments], stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
             env=environment,
         )
         log.close()
@@ -177,7 +184,7 @@ class Node:
         return self
 
     def rpc(self, timeout=PATIENCE_S):
-        return Rpc(self.address, timeout)
+        return Rpc(self.address, timeout, self.connection_of)
 
     def kill(self):
         """SIGKILL: no chance to tidy up."""
@@ -220,7 +227,7 @@ class Sandbox:
     def __exit__(self, kind, _value, _trace):
         for node in self.nodes:
             node.kill()
-        if kind is None:
+        if kind is None or issubclass(kind, NotRun):
             shutil.rmtree(self.dir)
         else:
             print(f"    kept for a look: {self.dir}")

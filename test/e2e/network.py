@@ -6,7 +6,8 @@ privileges:
     node 1 --call--> relay 1>2 --call--> node 2
 
 Ports are the kernel's choice, also after a restart: the relays are told where a node listens.
-Where speed is measured (`direct`) the nodes call each other without relays."""
+Where speed is measured (`direct`) the nodes call each other without relays; with `namespaces` each has
+a network of its own, and cables."""
 
 import asyncio
 import json
@@ -23,6 +24,17 @@ from load import Load
 
 CHAIN_ID = 20482
 SENDERS = 40  # of one node's load
+CAPPED_TIMEOUT_S = 4  # of a round: what a test can wait for twice
+
+
+def quorum(validators):
+    """How many validators decide: two thirds, rounded up."""
+    return -(-2 * validators // 3)
+
+
+def faults(validators):
+    """How many of them may fail."""
+    return (validators - 1) // 3
 
 
 class Link:
@@ -131,7 +143,7 @@ class Network:
     """`cairnd network init`, and its nodes numbered from 0: validators, then observers."""
 
     def __init__(self, sandbox, rng, validators=4, observers=0, period="200ms", request_timeout="1s",
-                 load_each=0, signers=None, direct=False, gas_limit="30M", arguments=(), init=()):
+                 load_each=0, signers=None, direct=False, gas_limit="30M", arguments=(), init=(), namespaces=None):
         self.sandbox = sandbox
         self.rng = rng
         self.dir = sandbox.dir / "net"
@@ -156,11 +168,15 @@ class Network:
                                              -(-load_each // SENDERS), "--chain-id", CHAIN_ID).split())
         self.senders = funds
         self._rewrite_genesis(funds, signers)
-        pairs = [] if direct else [(i, j) for i in range(self.count) for j in range(self.count) if i != j]
+        self.namespaces = namespaces
+        self.direct = direct
+        relayed = not direct and namespaces is None
+        pairs = [(i, j) for i in range(self.count) for j in range(self.count) if i != j and relayed]
         self.relays = Relays(pairs, rng)
-        self.ports = free_ports(self.count) if direct else [0] * self.count
+        self.hosts = [namespaces.host(i) if namespaces else "127.0.0.1" for i in range(self.count)]
+        self.ports = [30303] * self.count if namespaces else free_ports(self.count) if direct else [0] * self.count
         for i in range(self.count):
-            enodes = [f"enode://{keys[j]}@127.0.0.1:{self.ports[j] if direct else self.relays.links[i, j].port}"
+            enodes = [f"enode://{keys[j]}@{self.hosts[j]}:{self.relays.links[i, j].port if relayed else self.ports[j]}"
                       for j in range(self.count) if j != i]
             (self.data(i) / "static-nodes.json").write_text(json.dumps(enodes))
         self.nodes = [self._node(i) for i in range(self.count)]
@@ -170,8 +186,7 @@ class Network:
         genesis = json.loads((self.dir / "genesis.json").read_text())
         for address in funds:
             genesis["alloc"][address.removeprefix("0x")] = {"balance": hex(1000 * 10**18)}
-        # A capped timeout that a test can wait for twice.
-        genesis["config"]["qbft"]["maxrequesttimeoutseconds"] = 4
+        genesis["config"]["qbft"]["maxrequesttimeoutseconds"] = CAPPED_TIMEOUT_S
         if signers is not None:
             wanted = sorted(self.addresses[i].removeprefix("0x") for i in signers)
             items = b"".join(b"\x94" + bytes.fromhex(a) for a in wanted)
@@ -189,11 +204,14 @@ class Network:
 
     def _node(self, i):
         # The build with named places also notes down every message it signs; not where speed counts.
-        node = Node(self.sandbox.binaries / ("cairnd" if self.ports[i] else "crash/cairnd"),
+        node = Node(self.sandbox.binaries / ("cairnd" if self.direct else "crash/cairnd"),
                     ["run", "--data-dir", self.data(i), "--rpc-listen", "127.0.0.1:0", "--rpc-namespaces",
                      "eth,net,txpool,qbft,model,round,qbft_proposeValidatorVote,qbft_discardValidatorVote", *self.arguments],
                     self.sandbox.dir / f"{self.names[i]}.log",
-                    {"CAIRN_SIGN_LOG": str(self.sign_log(i)), "CAIRND_P2P_LISTEN": f"127.0.0.1:{self.ports[i]}"})
+                    {"CAIRN_SIGN_LOG": str(self.sign_log(i)), "CAIRND_P2P_LISTEN": f"{self.hosts[i]}:{self.ports[i]}"})
+        if self.namespaces:
+            node.before = self.namespaces.command(i)
+            node.connection_of = self.namespaces.connection_of(i)
         self.sandbox.nodes.append(node)
         return node
 
@@ -352,13 +370,42 @@ class Network:
                 count += 1
         return count
 
-    def check_logs(self, allowed=None):
-        """Nobody has failed, and nobody of these honest nodes has taken another for a bad one."""
-        for i in range(self.count):
+    def check_evidence(self, liars=(), *which):
+        """What the nodes themselves have on record of each other: nothing against an honest validator.
+        @return how many records there are of each of the liars"""
+        found = {self.addresses[i]: 0 for i in liars}
+        for i in which or self.running():
+            for record in self.call(i, "qbft_getEvidence"):
+                who = record["author"].lower()
+                expect(who in found, f"{self.names[i]} has evidence against {who}: {record}")
+                found[who] += 1
+        return found
+
+    def check_all(self, allowed=(), deep=None):
+        """Everything that must hold when the load has stopped: each acknowledged transaction is in the
+        one chain, nobody has contradicted himself, and the chains (of these nodes; None: of all),
+        executed once more, have the same roots. Stops all nodes. @return the counts as a sentence"""
+        txs = self.check_acknowledged()
+        self.wait_blocks(2)
+        height = self.check_equal()
+        messages = self.check_signed()
+        self.check_evidence()
+        self.check_logs(allowed)
+        self.stop()
+        which = range(self.count) if deep is None else deep
+        for i in which:
+            self.sandbox.program("cairnd", "verify", "--deep", "--data-dir", self.data(i), timeout=600)
+        return (f"{height} equal blocks on {self.count} nodes, {txs} acknowledged and none lost, {messages} signed "
+                f"messages and none contradicts, {len(which)} chains executed again")
+
+    def check_logs(self, allowed=(), which=None):
+        """Nobody has failed, and nobody of these honest nodes has taken another for a bad one; lines
+        with one of these words apart."""
+        for i in range(self.count) if which is None else which:
             path = self.nodes[i].log_path
             for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
                 bad = [w for w in (" ERROR ", "assert", "Sanitizer", "breaks a rule", "than are answered") if w in line]
-                expect(not bad or (allowed and allowed in line), f"{self.names[i]} says: {line}")
+                expect(not bad or any(word in line for word in allowed), f"{self.names[i]} says: {line}")
 
     def check_deep(self, i):
         """Stops the node, and executes its chain again."""

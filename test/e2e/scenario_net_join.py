@@ -78,7 +78,7 @@ def run(sandbox, rng):
         net.wait_peers(4)
         height = net.check_equal()
         messages = net.check_signed()
-        net.check_logs(allowed="store gone: the chain is fetched again")
+        net.check_logs(["store gone: the chain is fetched again"])
         net.check_deep(4)
         net.check_deep(rng.randrange(4))
         net.stop()

@@ -6,9 +6,7 @@ that are slow, one-way or torn in the middle of a frame stop nobody."""
 import time
 
 from harness import PATIENCE_S, expect, wait_until
-from network import Network
-
-CAPPED_TIMEOUT_S = 4  # of Network's genesis
+from network import CAPPED_TIMEOUT_S, Network, quorum
 
 # (sides, how): the first side is the larger one.
 SPLITS = [("3|1", "silent"), ("2|2", "silent"), ("2|2", "cut")]
@@ -16,9 +14,10 @@ MORE_SPLITS = [("3|1", "cut"), ("2|1|1", "silent"), ("1|1|1|1", "cut"), ("2|1|1"
 
 
 def groups_of(text, rng):
-    nodes = rng.sample(range(4), 4)
+    sizes = text.split("|")
+    nodes = rng.sample(range(sum(map(int, sizes))), sum(map(int, sizes)))
     groups = []
-    for size in text.split("|"):
+    for size in sizes:
         groups.append(nodes[: int(size)])
         nodes = nodes[int(size):]
     return groups
@@ -35,12 +34,13 @@ def split_and_heal(net, text, how):
     groups = groups_of(text, net.rng)
     for k, one in enumerate(groups):
         net.split(one, [i for other in groups[k + 1:] for i in other], how == "silent")
-    rounds = [timed_out(net, i) for i in range(4)]
-    stuck = [i for group in groups if len(group) < 3 for i in group]
+    rounds = [timed_out(net, i) for i in range(net.count)]
+    enough = quorum(net.validators)
+    stuck = [i for group in groups if len(group) < enough for i in group]
     for i in stuck:  # after a second round in vain what was on its way has arrived or never will
         wait_until(lambda i=i: timed_out(net, i) > rounds[i] + 1, f"{net.names[i]} misses the others ({text}, {how})")
     heads = {i: net.head(i) for i in stuck}
-    if len(groups[0]) == 3:
+    if len(groups[0]) >= enough:
         net.wait_blocks(5, *groups[0])
     else:
         for i in stuck:
@@ -60,7 +60,7 @@ def trouble_lines(net):
     net.relays.change(pairs, latency_s=0.02)
     net.wait_blocks(3)
     net.relays.change(pairs, latency_s=0.0)
-    a, b = net.rng.sample(range(4), 2)
+    a, b = net.rng.sample(range(net.count), 2)
     net.relays.change([(a, b)], flowing=False)
     net.wait_blocks(3)
     net.relays.change([(a, b)], flowing=True)
@@ -68,13 +68,13 @@ def trouble_lines(net):
         net.relays.change([net.rng.choice(pairs)], tear=True)
         net.wait_blocks(1)
     net.relays.change(pairs, tear=False)
-    net.wait_peers(3)
+    net.wait_peers(net.count - 1)
 
 
-def run(sandbox, rng, splits=SPLITS, load_each=1500, healing_s=PATIENCE_S):
-    with Network(sandbox, rng, load_each=load_each) as net:
+def run(sandbox, rng, splits=SPLITS, load_each=1500, healing_s=PATIENCE_S, nodes=4):
+    with Network(sandbox, rng, nodes, load_each=load_each) as net:
         net.start()
-        net.wait_peers(3)
+        net.wait_peers(nodes - 1)
         net.start_load()
         slowest = 0.0
         for text, how in splits:
@@ -86,7 +86,7 @@ def run(sandbox, rng, splits=SPLITS, load_each=1500, healing_s=PATIENCE_S):
         height = net.check_equal()
         messages = net.check_signed()
         net.check_logs()
-        net.check_deep(rng.randrange(4))
+        net.check_deep(rng.randrange(nodes))
         net.stop()
         return (f"{len(splits)} partitions, {height} blocks, {txs} transactions, {messages} signed messages, two more "
                 f"blocks everywhere at most {slowest:.1f} s after healing")
