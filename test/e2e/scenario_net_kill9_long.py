@@ -4,5 +4,5 @@
 import scenario_net_kill9
 
 
-def run(sandbox, rng):
-    return scenario_net_kill9.run(sandbox, rng, kills=[rng.choice((1, 1, 2, 2, 3, 4)) for _ in range(150)])
+def run(sandbox, rng, nodes=4):
+    return scenario_net_kill9.run(sandbox, rng, kills=[rng.choice((1, 1, 2, 2, 3, 4)) for _ in range(150)], nodes=nodes)
