@@ -19,7 +19,8 @@ def points():
     for folder in ("chain", "consensus"):
         for source in (ROOT / folder).rglob("*.c"):
             found |= set(re.findall(r'CRASH_POINT\("([a-z0-9-]+)"\)', source.read_text()))
-    return sorted(found)
+    # An import of a snapshot is killed in a scenario of its own.
+    return sorted(name for name in found if not name.startswith("snapshot-"))
 
 
 SELDOM = {n for n in points() if n.startswith("journal-rewrite")}  # the journal is rewritten when it is large
