@@ -664,8 +664,10 @@ err_t peering_new(struct peering **out, struct node *n, uv_loop_t *uv, struct no
     *out = p;
     p->node = n;
     p->forks = fork_list_of(&n->genesis.config, n->genesis.header.timestamp_s);
-    p->head_hash = n->genesis_hash;
-    p->head_time_s = n->genesis.header.timestamp_s;
+    // As the store has it: a peer may be there before the loop is told of the first head.
+    p->head_number = n->status.head_number;
+    p->head_hash = n->status.head_hash;
+    p->head_time_s = n->status.head_timestamp_s;
     pthread_mutex_init(&p->show_lock, NULL);
     uint64_t seed;
     TRY(random_bytes(&seed, sizeof seed));

@@ -109,7 +109,8 @@ def run(sandbox, rng, variants=VARIANTS):
         told.append((time.monotonic(), int(head["number"], 16), head["hash"]))
     reader.close()
     load.stop()
-    node.kill()
+    # Killed, it might have written what is not in the diary yet.
+    expect(node.stop() == 0, "clean stop")
     entries = read_diary(diary)
     expect(len(entries) > 200, f"{len(entries)} entries in the diary")
     # The diary must explain the files, or the cuts prove nothing.
