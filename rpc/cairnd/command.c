@@ -70,8 +70,10 @@ err_t file_read(struct buf *out, const char *path)
         return FAIL(IO, "the file cannot be opened");
     }
     uint8_t chunk[16384];
-    ssize_t n;
-    while ((n = read(fd, chunk, sizeof chunk)) > 0) buf_put(out, bytes_make(chunk, (size_t)n));
+    ssize_t n = 0;
+    // Ends at the buffer's maximum: some files (/dev/zero) have no end of their own.
+    while (!out->full && (n = read(fd, chunk, sizeof chunk)) > 0)
+        buf_put(out, bytes_make(chunk, (size_t)n));
     close(fd);
     if (n < 0) return FAIL(IO, "the file cannot be read");
     return out->full ? FAIL(LIMIT, "the file is too large") : OK;

@@ -65,6 +65,7 @@ def check_refusals(sandbox, net):
         (2, "key nominate EPOCH", "key", "nominate", "--data-dir", net / "validator-1"),
         (2, "key nominate EPOCH", "key", "nominate", "soon", "--data-dir", net / "validator-1"),
         (2, "there is no such file", "genesis", "hash", sandbox.dir / "nowhere.json"),
+        (2, "too large", "run", "--data-dir", net / "validator-1", "--permissions", "/dev/zero"),
         (2, "no parameter", "--dev", "--gov", write(sandbox, "gov.json", '{"quorum": 1}')),
         (2, "exists already", "key", "new", "--data-dir", net / "validator-1"),
     ]
