@@ -21,6 +21,12 @@ function next(start, what) {
   });
 }
 
+// destroy() of ethers cancels the eth_unsubscribe that it has just asked for itself, and tells nobody
+// whom one could await.
+process.on('unhandledRejection', (error) => {
+  if (error?.operation !== 'eth_unsubscribe') throw error;
+});
+
 // ---- ethers ----------------------------------------------------------------------------------
 const provider = new ethers.WebSocketProvider(url, undefined, { cacheTimeout: -1 });
 same((await provider.getNetwork()).chainId, 1337n, 'chain id');
