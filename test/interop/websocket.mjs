@@ -23,9 +23,9 @@ function next(start, what) {
 
 // destroy() of ethers cancels the eth_unsubscribe that it has just asked for itself, and tells nobody
 // whom one could await.
-process.on('unhandledRejection', (error) => {
-  if (error?.operation !== 'eth_unsubscribe') throw error;
-});
+const unlessItself = (error) => { if (error?.operation !== 'eth_unsubscribe') throw error; };
+process.on('unhandledRejection', unlessItself);
+process.on('uncaughtException', unlessItself);
 
 // ---- ethers ----------------------------------------------------------------------------------
 const provider = new ethers.WebSocketProvider(url, undefined, { cacheTimeout: -1 });
@@ -49,7 +49,7 @@ await coin.removeAllListeners();
 const balances = await Promise.all(Array.from({ length: 300 }, (_, i) => provider.getBalance(hd(i % 10).address)));
 same(balances.length, 300, 'answers');
 expect(balances.slice(2).every((b, i) => b === balances[2 + (i % 10)] || i % 10 > 7), 'the right answers');
-await provider.destroy();
+await provider.destroy().catch(unlessItself);
 
 // ---- viem ------------------------------------------------------------------------------------
 const chain = viem.defineChain({ id: 1337, name: 'cairn', nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
