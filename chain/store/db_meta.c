@@ -76,9 +76,18 @@ static err_t check_meta(const uint8_t *meta, uint32_t page_size)
     const uint64_t map = u64_at(meta + MAP_SIZE);
     if (last < 1 || last > INT64_MAX / page_size || map / page_size <= last)
         return FAIL(CORRUPT, "store: the data file's last page lies outside its map");
-    if (!tree_is_sane(meta + FREE_TREE, last) || !tree_is_sane(meta + MAIN_TREE, last))
-        return FAIL(CORRUPT, "store: a root in the data file's meta pages is damaged");
     return OK;
+}
+
+/// The trees that LMDB would begin with are those of the later transaction, page 0's of two that are
+/// equal. The other page's may be anything: where the write of a meta page fails, LMDB puts the old
+/// transaction's number and last page back, beside the new trees.
+static err_t check_trees(const uint8_t *even, const uint8_t *odd)
+{
+    const uint8_t *meta = u64_at(even + TRANSACTION) < u64_at(odd + TRANSACTION) ? odd : even;
+    const uint64_t last = u64_at(meta + LAST_PAGE);
+    if (tree_is_sane(meta + FREE_TREE, last) && tree_is_sane(meta + MAIN_TREE, last)) return OK;
+    return FAIL(CORRUPT, "store: a root in the data file's meta pages is damaged");
 }
 
 /// Transaction n writes meta page n mod 2, so the two always follow each other.
@@ -130,7 +139,8 @@ static err_t check_file(int fd)
     TRY(read_metas(fd, &m, &page_size));
     TRY(check_meta(m.first, page_size));
     TRY(check_meta(m.second, page_size));
-    return check_turns(m.first, m.second);
+    TRY(check_turns(m.first, m.second));
+    return check_trees(m.first, m.second);
 }
 
 err_t db_meta_check(const char *path)
