@@ -84,7 +84,7 @@ part trie-batches env CAIRN_TRIE_BATCHES=200000 CAIRN_SEED="$seed" \
     "$build/release/test/unit_chain" --filter 'nodes/*' --jobs 2
 
 # ---- nodes under faults ---------------------------------------------------------------------------
-for scenario in kill9 kill9_points ioerr powercut bitflip net_kill9 net_partition net_cables net_clock net_stop net_byzantine; do
+for scenario in kill9 kill9_points ioerr powercut bitflip net_kill9 net_partition net_cables net_clock net_stop net_byzantine net_churn validator_set; do
     part "$(echo "$scenario" | tr _ -)-long" "$python" test/e2e/run.py --bin "$build/release" "${scenario}_long"
 done
 part net-repair "$python" test/e2e/run.py --bin "$build/release" net_repair
