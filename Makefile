@@ -226,6 +226,7 @@ SIM_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard test/sim/*.c))
 $(OUT)/cairn-sim: $(SIM_OBJ) $(call libs_of,consensus)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(link_quick) $^ $(call extra_of,consensus)
+	@$(if $(filter release,$(PROFILE)),ln -sf $(PROFILE)/cairn-sim $(BUILD)/cairn-sim)
 
 # Each planted bug is in one or two files of the core; the rest is as shipped.
 MUTANTS := QUORUM_LESS_ONE:state LOCK_NOT_CARRIED:round_change GUARD_NOT_PERSISTED:state \
