@@ -78,6 +78,7 @@ have() {
 # ---- vectors: nothing sampled, nothing skipped ----------------------------------------------------
 part vectors-all make conformance CONFORMANCE_FLAGS=--all
 part sanitized make PROFILE=asan unit conformance
+part lint-deep make -j2 lint BUILD=build/deep LINT_STATES=225000
 
 # ---- the trie in its store: batches that end in every way -----------------------------------------
 part trie-batches env CAIRN_TRIE_BATCHES=200000 CAIRN_SEED="$seed" \
