@@ -217,7 +217,7 @@ FUZZ_SECONDS ?= 20
 .PHONY: fuzz fuzz-build
 fuzz-build: $(FUZZERS)
 fuzz:
-	$(Q)$(SUBMAKE) PROFILE=fuzz fuzz-build
+	+$(Q)$(SUBMAKE) PROFILE=fuzz fuzz-build
 	$(Q)test/fuzz/run.sh $(BUILD)/fuzz/fuzz $(FUZZ_SECONDS)
 
 # ---- the simulator, and with planted bugs --------------------------------------------------
@@ -354,13 +354,13 @@ tests: all tools $(UNITS) $(CONFORMANCE) $(OUT)/cairn-sim $(MUTANT_PROGRAMS)
 
 run: ## install what is missing, build, run a whole federated round on real data (ONCE=1: and end)
 	$(Q).ci/deps.sh build
-	$(Q)$(SUBMAKE) all
+	+$(Q)$(SUBMAKE) all
 	$(Q)ONCE=$(ONCE) CAIRN_BIN=$(abspath $(OUT)) $(PYTHON) genesis/demo/run.py
 .PHONY: run
 
 interop: ## tests against software from npm: ethers, viem, cast, contracts, another EVM
 	$(Q).ci/deps.sh interop
-	$(Q)$(SUBMAKE) all tools
+	+$(Q)$(SUBMAKE) all tools
 	$(Q)test/interop/run.sh $(abspath $(OUT))
 
 soak: all tools $(OUT)/test/unit_chain ## long campaigns (SOAK_HOURS=12), report in build/soak/report.txt
@@ -387,7 +387,7 @@ LINT_PROFILE ?= debug
 
 .PHONY: lint lint-now fmt
 lint: ## formatter, house rules, clang-tidy, cppcheck
-	$(Q)$(SUBMAKE) PROFILE=$(LINT_PROFILE) lint-now
+	+$(Q)$(SUBMAKE) PROFILE=$(LINT_PROFILE) lint-now
 
 lint-now: lint-fmt lint-house $(LINTED:%.c=$(OUT)/lint/%.tidy) lint-cppcheck
 .PHONY: lint-fmt lint-house lint-cppcheck
