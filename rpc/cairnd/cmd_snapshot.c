@@ -15,7 +15,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SAY_EVERY_S 5
@@ -31,18 +30,11 @@ struct job {
     struct snapshot_count count;
 };
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /// How far it is, now and then.
 static void say_progress(void *ctx, const struct snapshot_count *c)
 {
     struct job *j = ctx;
-    const double now = seconds();
+    const double now = steady_seconds();
     if (now - j->said < SAY_EVERY_S) return;
     j->said = now;
     if (c->accounts > 0)
@@ -56,7 +48,7 @@ static void say_progress(void *ctx, const struct snapshot_count *c)
 static int say_done(const struct job *j, uint64_t bytes)
 {
     const struct snapshot_count *c = &j->count;
-    const double took = seconds() - j->begun;
+    const double took = steady_seconds() - j->begun;
     if (!j->json) {
         (void)printf("ok: block %" PRIu64 " %s: %" PRIu64 " headers, %" PRIu64 " blocks, %" PRIu64
                      " accounts, %" PRIu64 " slots, %" PRIu64 " codes, %" PRIu64
@@ -125,7 +117,7 @@ static int export_from(struct job *j, struct db *db)
         free(out);
         return fail(EXIT_USAGE, "--at is \"%s\"\nhint: want a block number", j->at);
     }
-    j->begun = j->said = seconds();
+    j->begun = j->said = steady_seconds();
     err_t err = file_out_open(out, j->file);
     if (err_ok(err)) err = snapshot_export(&x, &j->count);
     err = file_out_close(out, err);
@@ -238,7 +230,7 @@ static int import_into(struct import *im, const char *dir)
         .progress = say_progress,
         .ctx = j,
     };
-    j->begun = j->said = seconds();
+    j->begun = j->said = steady_seconds();
     const err_t err = node_snapshot_import(&request, &j->count, &detail);
     return err_ok(err) ? say_done(j, im->bytes) : import_failed(im, err, detail.text);
 }

@@ -17,17 +17,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BLOCKS_PER_READER = 256 };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 // ---- export -------------------------------------------------------------------------------
 
@@ -62,7 +54,7 @@ static err_t write_block(struct export *e, const struct db_txn *txn, uint64_t nu
 /// A few blocks per read transaction: a node may be writing meanwhile.
 static err_t write_blocks(struct export *e)
 {
-    double said = seconds();
+    double said = steady_seconds();
     uint64_t n = e->from;
     while (n <= e->until) {
         struct db_txn *txn;
@@ -73,8 +65,8 @@ static err_t write_blocks(struct export *e)
         for (; n <= stop && err_ok(err); n++) err = write_block(e, txn, n);
         db_abort(txn);
         TRY(err);
-        if (seconds() - said < 5) continue;
-        said = seconds();
+        if (steady_seconds() - said < 5) continue;
+        said = steady_seconds();
         (void)fprintf(stderr, "exported to block %" PRIu64 " of %" PRIu64 "\n", n - 1, e->until);
     }
     return OK;
@@ -210,7 +202,7 @@ static err_t next_block(void *ctx, bytes_t *raw, uint64_t *where)
 static void say_progress(void *ctx, const struct node_import_count *c)
 {
     struct import *im = ctx;
-    const double now = seconds();
+    const double now = steady_seconds();
     if (now - im->said < 5) return;
     im->said = now;
     const double took = now - im->begun;
@@ -273,9 +265,9 @@ static int import_all(struct import *im)
                                             .next = next_block,
                                             .progress = say_progress,
                                             .ctx = im};
-        im->begun = im->said = seconds();
+        im->begun = im->said = steady_seconds();
         err = node_import(&request, &c, &detail);
-        const double took = seconds() - im->begun;
+        const double took = steady_seconds() - im->begun;
         if (err_ok(err))
             (void)printf("ok: %" PRIu64 " blocks, %" PRIu64 " transactions in %.1f s (%.0f "
                          "blocks/s, %.0f tx/s); %" PRIu64 " were there; head %" PRIu64 " %s\n",

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *const CAIRND_VERSION = "v0.1.0";
@@ -58,6 +59,13 @@ int fail(int code, const char *fmt, ...)
     (void)fputc('\n', stderr);
     va_end(args);
     return code;
+}
+
+double steady_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 // ---- files --------------------------------------------------------------------------------

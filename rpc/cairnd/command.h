@@ -31,6 +31,9 @@ int exit_of(err_t err);
 /// "error: ..." on stderr; `fmt` may hold "\nhint: ...". Returns `code`.
 int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/// Seconds of a clock that nobody sets: for durations of commands.
+double steady_seconds(void);
+
 /// The program's version: "v0.1.0", and as Ethereum clients spell it.
 extern const char *const CAIRND_VERSION;
 const char *client_version(char *out, size_t cap);

@@ -96,18 +96,23 @@ bool snapshot_open_state(struct rpc_call *call, struct snapshot *s, const struct
     return true;
 }
 
-bool rpc_fail_oldest(struct rpc_call *call, uint64_t oldest)
+void rpc_data_oldest(struct rpc_call *call, uint64_t oldest)
 {
-    rpc_fail(call, RPC_NOT_AVAILABLE,
-             "resource not found: this node began from a snapshot at block %" PRIu64
-             " and has nothing older; ask an archive node",
-             oldest);
     struct rpc_data d;
     rpc_data_begin(&d);
     jw_open(&d.out, '{');
     jw_kv_qty(&d.out, "oldest", oldest);
     jw_close(&d.out, '}');
     rpc_data_end(&d, call);
+}
+
+bool rpc_fail_oldest(struct rpc_call *call, uint64_t oldest)
+{
+    rpc_fail(call, RPC_NOT_AVAILABLE,
+             "resource not found: this node began from a snapshot at block %" PRIu64
+             " and has nothing older; ask an archive node",
+             oldest);
+    rpc_data_oldest(call, oldest);
     return false;
 }
 

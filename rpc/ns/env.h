@@ -85,6 +85,8 @@ bool snapshot_find(struct rpc_call *call, struct snapshot *s, const struct block
 bool snapshot_open_state(struct rpc_call *call, struct snapshot *s, const struct block_ref *ref);
 void snapshot_close(struct snapshot *s);
 
+/// The data {oldest} of an error of what is no longer, or was never, here.
+void rpc_data_oldest(struct rpc_call *call, uint64_t oldest);
 /// -32001 for what a node that began from a snapshot at block `oldest` does not have; data {oldest}.
 bool rpc_fail_oldest(struct rpc_call *call, uint64_t oldest);
 /// Why a block's body or receipts could not be read.

@@ -51,12 +51,7 @@ bool eth_get_proof(struct rpc_call *call)
         if (err.kind != ERR_LIMIT) return rpc_fail_err(call, err);
         rpc_fail(call, RPC_NOT_AVAILABLE,
                  "resource not found: proofs are kept for the last %d blocks", PROVE_MAX_DEPTH);
-        struct rpc_data d;
-        rpc_data_begin(&d);
-        jw_open(&d.out, '{');
-        jw_kv_qty(&d.out, "oldest", oldest);
-        jw_close(&d.out, '}');
-        rpc_data_end(&d, call);
+        rpc_data_oldest(call, oldest);
         return false;
     }
     struct json_writer *w = &call->out;

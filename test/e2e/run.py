@@ -41,7 +41,7 @@ LONGEST = ["net_overload", "wallet_round", "net_partition", "validator_set", "ne
 SOAK = [
     "kill9_long", "kill9_points_long", "ioerr_long", "powercut_long", "bitflip_long",
     "net_kill9_long", "net_partition_long", "net_cables_long", "net_clock_long", "net_byzantine_long",
-    "net_stop", "net_stop_long", "net_repair", "net_churn_long", "validator_set_long", "net_speed",
+    "net_stop", "net_stop_long", "net_repair", "net_churn_long", "validator_set_long",
 ]
 LIMIT_S = 1200  # for a scenario that hangs; those of the soak may take hours
 
